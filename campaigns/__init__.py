@@ -1,0 +1,1 @@
+"""The domain of Aid Station: who is written to, about what, when, and what became of it."""
