@@ -1,0 +1,30 @@
+"""The nouns of the design, a module a group."""
+
+from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, Suppression
+from campaigns.models.events import Event, Organiser, Race, Wave
+from campaigns.models.ledger import Attempt, Delivery, Outbox
+from campaigns.models.operation import AuditEntry, Circuit, KeyCanary, StopSignal
+from campaigns.models.plans import Campaign, Step, Template, Version
+
+__all__ = [
+    "Attempt",
+    "AuditEntry",
+    "Campaign",
+    "Circuit",
+    "Consent",
+    "ConsentEvent",
+    "Delivery",
+    "Entrant",
+    "Event",
+    "Guardian",
+    "KeyCanary",
+    "Organiser",
+    "Outbox",
+    "Race",
+    "Step",
+    "StopSignal",
+    "Suppression",
+    "Template",
+    "Version",
+    "Wave",
+]

@@ -1,0 +1,54 @@
+"""What keeps the engine safe to run: the stop signal, the circuits, the key's canary, the audit log."""
+
+from django.db import models
+from django.db.models import CheckConstraint, Q
+
+from campaigns.models.words import Channel, one_of
+
+
+class StopSignal(models.Model):
+    """One row whose number rises with every pause, stop or hold; drains read it before each hand-over."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    epoch = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "stop_signal"
+        constraints = [CheckConstraint(name="stop_signal_one_row", condition=Q(id=1))]
+
+
+class Circuit(models.Model):
+    """A channel's provider; while open, nothing is sent but one ordinary message as a probe."""
+
+    channel = models.TextField(choices=Channel.choices, primary_key=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    probe_at = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField(blank=True, default="")
+
+    class Meta:
+        db_table = "circuits"
+        constraints = [one_of("circuits", "channel", Channel)]
+
+
+class KeyCanary(models.Model):
+    """Proof that SUPPRESSION_KEY is the key that the stored hashes were made with."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    value = models.BinaryField(max_length=32)
+
+    class Meta:
+        db_table = "key_canary"
+        constraints = [CheckConstraint(name="key_canary_one_row", condition=Q(id=1))]
+
+
+class AuditEntry(models.Model):
+    """One act by a person; the database refuses to change or remove it."""
+
+    at = models.DateTimeField()
+    who = models.TextField(help_text="as given with --as, or the operating system's user")
+    act = models.TextField()
+    event = models.TextField(blank=True, default="", help_text="slug; outlives the event")
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "audit"
