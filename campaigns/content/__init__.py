@@ -1,0 +1,33 @@
+"""Template source → compiled message → Email or Sms. Pure: no Django, no files, no clock.
+
+How a message is written: `front_matter` (its head), `markdown` (its body), `sandbox` (what Jinja may do) and
+`placeholders` (the open words).
+"""
+
+from campaigns.content.brand import Brand
+from campaigns.content.email_message import CompiledEmail, Layout, RenderedEmail, Review, compile_email
+from campaigns.content.errors import ContentError, MissingValue
+from campaigns.content.gsm import Segments, segments, to_gsm7
+from campaigns.content.mime import EmailHeaders, build_email
+from campaigns.content.placeholders import PLACEHOLDERS, Placeholder
+from campaigns.content.sms import CompiledSms, compile_sms
+
+__all__ = [
+    "PLACEHOLDERS",
+    "Brand",
+    "CompiledEmail",
+    "CompiledSms",
+    "ContentError",
+    "EmailHeaders",
+    "Layout",
+    "MissingValue",
+    "Placeholder",
+    "RenderedEmail",
+    "Review",
+    "Segments",
+    "build_email",
+    "compile_email",
+    "compile_sms",
+    "segments",
+    "to_gsm7",
+]

@@ -1,0 +1,169 @@
+"""An email: its source compiled once per version, then rendered for each entrant by Jinja alone.
+
+Once per version: check the source, hide its tags, Markdown to HTML and to text, layout, inlined CSS, compile.
+The layout speaks two languages: `[[ … ]]` and `[% … %]` are filled once per version, `{{ … }}` per entrant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import css_inline
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from campaigns.content import front_matter, markdown, plain_text, safety
+from campaigns.content.brand import Brand
+from campaigns.content.errors import ContentError
+from campaigns.content.front_matter import FrontMatter, person_date
+from campaigns.content.sandbox import MAX_SOURCE, CheckedTemplate, check, compile_template
+from campaigns.content.tags import HiddenTags
+
+MAX_HTML = 60_000  # octets; Gmail cuts a message near 102 KB, and values still have to fit in
+
+_STOP_WORDS = {"tips": "Stop tips", "sponsor": "Stop these emails"}
+_TAG_BEGINNINGS = ("{{", "{%", "{#")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The frame round every email, ours and trusted: the HTML page and the plain text."""
+
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """Who signed this version off, and when."""
+
+    reviewer: str
+    on: date
+
+    def __str__(self) -> str:
+        return f"Reviewed by {self.reviewer} on {person_date(self.on)}."
+
+
+@dataclass(frozen=True)
+class RenderedEmail:
+    """One entrant's email."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class CompiledEmail:
+    """One version of an email, ready to be rendered for each entrant."""
+
+    name: str
+    front: FrontMatter
+    subject: CheckedTemplate
+    html: CheckedTemplate
+    text: CheckedTemplate
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The names of all placeholders this email uses, layout included."""
+        parts = (self.subject, self.html, self.text)
+        return frozenset(placeholder.name for part in parts for placeholder in part.placeholders)
+
+    def render(self, values: Mapping[str, str]) -> RenderedEmail:
+        """Put an entrant's values in; they are strings ready for people, and never markup.
+
+        Raises MissingValue when a required placeholder has no value; ContentError for a bad link or a result
+        over 200 KB.
+        """
+        return RenderedEmail(self.subject.render(values), self.html.render(values), self.text.render(values))
+
+
+def compile_email(
+    name: str, source: str, layout: Layout, *, brand: Brand | None = None, review: Review | None = None
+) -> CompiledEmail:
+    """Compile an email from its source: a YAML head and a Markdown body (see `front_matter` and `markdown`).
+
+    `review` is the sign-off of exactly this version; without one the foot says nothing of a review. Raises
+    ContentError, with line and column where known, for whatever in the source cannot be used.
+    """
+    refuse_too_long(name, source)
+    head, body_source = front_matter.split(name, source)
+    front = front_matter.read_email_head(head)
+    for part in (front.subject, front.preheader, body_source):
+        check(part)
+    tags = HiddenTags()
+    body = markdown.parse(body_source, tags.hide(body_source), tags, front.safety)
+    once = _filled_once(front, tags, brand or Brand(), review)
+    html = _html_template(name, layout, {**once, "body": Markup(body.html)}, tags)  # noqa: S704 - made by markdown-it
+    text = _text_template(name, layout, {**once, "body": plain_text.write(body.tree, tags)}, tags)
+    subject = compile_template(name, front.subject.text, html=False)
+    return CompiledEmail(name, front, subject, html, text)
+
+
+def refuse_too_long(name: str, source: str) -> None:
+    """Raise ContentError when a source is over 100 KB."""
+    if len(source.encode(errors="surrogatepass")) > MAX_SOURCE:
+        raise ContentError(f"the source is longer than {MAX_SOURCE // 1000} KB", template=name)
+
+
+def _filled_once(
+    front: FrontMatter, tags: HiddenTags, brand: Brand, review: Review | None
+) -> dict[str, object]:
+    """What the layout shows that does not depend on the entrant."""
+    disclaimer = markdown.fragment(safety.DISCLAIMER)
+    return {
+        "subject": tags.hide(front.subject),
+        "preheader": tags.hide(front.preheader),
+        "band": brand.band,
+        "stop_words": _STOP_WORDS.get(front.purpose, ""),
+        "disclaimer_html": Markup(disclaimer.html) if front.health else "",  # noqa: S704 - our own fixed words
+        "disclaimer_text": plain_text.write(disclaimer.tree, tags) if front.health else "",
+        "sources": front.sources,
+        "review": str(review) if review else "",
+    }
+
+
+_HTML_LAYOUT, _TEXT_LAYOUT = (
+    Environment(
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=html,  # noqa: S701 - off for the plain text alone
+        undefined=StrictUndefined,
+    )
+    for html in (True, False)
+)
+
+# Neither the layout nor a message may make us fetch a stylesheet or read a file.
+_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True, keep_style_tags=False)
+
+
+def _html_template(name: str, layout: Layout, once: dict[str, object], tags: HiddenTags) -> CheckedTemplate:
+    _refuse_made_up_tags(name, f"{once['body']}{once['subject']}{once['preheader']}")
+    page = _HTML_LAYOUT.from_string(layout.html).render(once)
+    inlined = tags.show(_INLINER.inline(tags.hide_again(name, page)))
+    if len(inlined.encode()) > MAX_HTML:
+        raise ContentError(
+            f"the email is over {MAX_HTML // 1000} KB and mail programs would cut it off; shorten it",
+            template=name,
+        )
+    return compile_template(name, inlined, html=True)
+
+
+def _text_template(name: str, layout: Layout, once: dict[str, object], tags: HiddenTags) -> CheckedTemplate:
+    _refuse_made_up_tags(name, str(once["body"]))
+    page = _TEXT_LAYOUT.from_string(layout.text).render(once)
+    return compile_template(name, tags.show(tags.hide_again(name, page)), html=False)
+
+
+def _refuse_made_up_tags(name: str, text: str) -> None:
+    """With all tags hidden none may be left: Markdown can make one, from `{\\{` for instance."""
+    if any(beginning in text for beginning in _TAG_BEGINNINGS):
+        raise ContentError("two curly brackets may only stand round a placeholder", template=name)

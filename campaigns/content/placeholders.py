@@ -1,0 +1,108 @@
+"""The words a message may leave open for an entrant, and how they are filled. Knows no templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from campaigns.content.errors import ContentError
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """One open word. Without a fallback it is required: no value, no message for that entrant."""
+
+    name: str
+    meaning: str
+    example: str
+    kind: Literal["text", "url"] = "text"
+    fallback: str | None = None
+    instead: str | None = None  # another placeholder to take the value from before the fallback
+
+
+_DECLARED = (
+    Placeholder("first_name", "the entrant's first name", "Zoë", fallback="there"),
+    Placeholder(
+        "names",
+        "the first names of all who share this address, ready to read",
+        "Ana, Ben and Zoë",
+        fallback="there",
+        instead="first_name",
+    ),
+    Placeholder("event_name", "the event", "Run Reigate"),
+    Placeholder("race_name", "the entrant's race, fit to follow 'the'", "Half Marathon"),
+    Placeholder("race_date", "the date of the race", "Sun 19 Sep 2027"),
+    Placeholder("start_time", "the entrant's own start, 24-hour", "09:15"),
+    Placeholder("wave", "the entrant's wave", "B"),
+    Placeholder("pen_close", "when the start pen closes, 24-hour", "09:05"),
+    Placeholder("bib", "the entrant's number", "12345"),
+    Placeholder("venue", "where the race starts", "Priory Park"),
+    Placeholder("arrive_by", "when to be there, 24-hour", "08:15"),
+    Placeholder("warmup_time", "when to start warming up, 24-hour", "08:50"),
+    Placeholder("days_to_go", "days until the race, a whole number", "47"),
+    Placeholder("organiser_name", "who sends this", "Run Reigate Ltd"),
+    Placeholder("organiser_address", "the sender's postal address", "1 Example Street, Reigate RH2 0AA"),
+    Placeholder("organiser_contact", "where questions go", "hello@runreigate.example"),
+    Placeholder(
+        "unsubscribe_url",
+        "the entrant's link that stops these messages",
+        "https://tips.example.org/u/0123456789abcdefghijkl",
+        "url",
+    ),
+    Placeholder(
+        "preferences_url",
+        "the entrant's link to all choices",
+        "https://tips.example.org/u/0123456789abcdefghijkl",
+        "url",
+    ),
+    Placeholder("info_url", "the event's information page", "https://example.org/info", "url"),
+    Placeholder(
+        "deferral_url", "where a place is moved or given back", "https://example.org/deferral", "url"
+    ),
+    Placeholder(
+        "stop_url", "the short link of a text: tip and stop", "https://tips.example.org/s/abcd2345", "url"
+    ),
+)
+
+PLACEHOLDERS: Mapping[str, Placeholder] = {placeholder.name: placeholder for placeholder in _DECLARED}
+
+# Control characters, lone surrogates and the bidirectional embeddings, overrides and isolates: left open in a
+# name, the last kind turns round the text after it. Plain direction marks (U+200E, U+200F) are harmless.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(value: str) -> str:
+    """The value as one plain line: any white space is one space, unprintable characters are dropped."""
+    return " ".join(_UNPRINTABLE.sub("", value).split())
+
+
+def fill(placeholders: Iterable[Placeholder], values: Mapping[str, str]) -> dict[str, str]:
+    """The values to print, cleaned, with fallbacks; a required placeholder without a value is left out.
+
+    Raises ContentError when a link is not a web address.
+    """
+    filled = {placeholder.name: _value(placeholder, values) for placeholder in placeholders}
+    return {name: value for name, value in filled.items() if value}
+
+
+def _value(placeholder: Placeholder, values: Mapping[str, str]) -> str:
+    value = clean(values.get(placeholder.name) or "")
+    if not value and placeholder.instead:
+        value = clean(values.get(placeholder.instead) or "")
+    if value and placeholder.kind == "url":
+        _refuse_other_than_web_address(placeholder.name, value)
+    return value or placeholder.fallback or ""
+
+
+def _refuse_other_than_web_address(name: str, value: str) -> None:
+    if " " in value or not value.startswith(("https://", "http://")):
+        raise ContentError(f"the value of {name} is not a web address; it must start with https://")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A closing "; did you mean …?" for an error about an unknown word, or nothing when none is near."""
+    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'; did you mean "{found[0]}"?' if found else ""

@@ -1,0 +1,67 @@
+"""A compiled text: one line, one link, the GSM alphabet wherever that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.content import CompiledSms, ContentError, compile_sms, segments
+
+SmsOf = Callable[..., CompiledSms]
+
+
+def test_lines_become_one_and_gaps_close(sms_of: SmsOf) -> None:
+    sms = sms_of("\nRun Reigate:\n  today {% if wave %}in wave {{ wave }}{% endif %} we run.\n\n")
+    assert sms.render({}) == "Run Reigate: today we run."
+
+
+def test_typographic_characters_of_template_and_value_become_plain(sms_of: SmsOf) -> None:
+    text = sms_of("Don’t rush – see {{ venue }}…").render({"venue": "“Zoë’s”\u00a0Park"})
+    assert text == "Don't rush - see \"Zoe's\" Park..."
+    assert segments(text).encoding == "GSM-7"
+
+
+def test_an_emoji_goes_out_as_it_is(sms_of: SmsOf) -> None:
+    assert sms_of("Run’s on 😀").render({}) == "Run’s on 😀"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ info_url }} {{ stop_url }}",
+        "{{ info_url }} or {{ info_url }}",
+        "{{ info_url }} https://example.org",
+        "www.example.org and HTTP://example.org",
+    ],
+)
+def test_two_links_are_refused(sms_of: SmsOf, body: str) -> None:
+    with pytest.raises(ContentError, match="room for one link"):
+        sms_of(body)
+
+
+@pytest.mark.parametrize("purpose", ["tips", "sponsor"])
+def test_what_needs_consent_needs_its_stop_link(sms_of: SmsOf, purpose: str) -> None:
+    with pytest.raises(ContentError, match=r"needs \{\{ stop_url \}\}"):
+        sms_of("A tip. {{ info_url }}", purpose=purpose)
+    assert sms_of("A tip. {{ stop_url }}", purpose=purpose).placeholders == {"stop_url"}
+
+
+def test_an_empty_or_endless_text_is_refused(sms_of: SmsOf) -> None:
+    with pytest.raises(ContentError, match="empty"):
+        sms_of("  \n ")
+    with pytest.raises(ContentError, match="1600 characters"):
+        sms_of("{{ venue }}").render({"venue": "x" * 1601})
+    with pytest.raises(ContentError, match="100 KB"):
+        compile_sms("s", "x" * 100_001)
+
+
+@given(st.text())
+def test_a_value_is_only_a_value(value: str) -> None:
+    sms = compile_sms("s", "---\ntopic: a\npurpose: service\n---\n[{{ first_name }}]")
+    text = sms.render({"first_name": value})
+    assert text.startswith("[")
+    assert text.endswith("]")
+    assert text == " ".join(text.split())
