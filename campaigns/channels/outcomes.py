@@ -1,0 +1,95 @@
+"""What a channel is given, what it answers, and how a provider's words become safe to store.
+
+Knows no protocol and no provider.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+MayContinue: TypeAlias = Callable[[], bool]
+"""Asked before each hand-over. False: hand over nothing more, finish what is handed over, return."""
+
+
+class Kind(StrEnum):
+    """What an outcome means for the delivery, the step and the channel."""
+
+    ACCEPTED = "accepted"
+    RECIPIENT = "recipient"  # final for this address
+    MESSAGE = "message"  # the content is refused: stop the step
+    POLICY = "policy"  # policy or configuration: the circuit opens, no attempt is used
+    TRANSIENT = "transient"  # not accepted, no doubt: back off
+    DOUBTFUL = "doubtful"  # handed over, no answer: it may have gone out
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One finished mail for one recipient. `sender` is the envelope sender, '' the null return path."""
+
+    key: int
+    sender: str
+    recipient: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """One finished text. `to` is E.164; an empty `status_callback` asks for none; validity is in seconds."""
+
+    key: int
+    to: str
+    body: str
+    status_callback: str
+    validity_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to one message. A message without an outcome was not handed over: release it.
+
+    `code` is the provider's ("250", "550 5.1.1", "21610") or ''; `detail` is safe to store and '' for a plain
+    yes; `provider_ref` is Twilio's sid or the mail server's queue id; `retry_after` is the least wait in
+    seconds before another try, None where the caller's own back-off decides. `recognised` False: a refusal
+    with a code of no known meaning, final for this one but no proof of a bad address. Do not suppress on it,
+    and count it towards the circuit (several in a row are the provider's fault, not the people's).
+    """
+
+    key: int
+    kind: Kind
+    code: str = ""
+    detail: str = ""
+    provider_ref: str = ""
+    retry_after: float | None = None
+    recognised: bool = True
+
+
+class ChannelDown(Exception):  # noqa: N818 - a state of the channel, not a fault of ours
+    """The channel could not be opened; no message was tried since the last outcome, release the rest.
+
+    `kind` is TRANSIENT (network, a server that is busy) or POLICY (a person must change something).
+    """
+
+    def __init__(self, kind: Kind, code: str, detail: str) -> None:
+        super().__init__(f"{detail} ({code})" if code else detail)
+        self.kind = kind
+        self.code = code
+        self.detail = detail
+
+
+_ADDRESS = re.compile(r"<?[^\s<>@,;:\"']+(?:@|%40)[^\s<>@,;:\"']+>?")
+_NUMBER = re.compile(r"\+?\d(?:[ ().-]?\d){6,}")
+_LONGEST_DETAIL = 200
+
+
+def scrub(words: str, *private: str) -> str:
+    """Return a provider's words as one short printable line without addresses and numbers.
+
+    `private` are further words to hide: the recipient, the local part ("User jo.bloggs unknown"), a login.
+    """
+    for secret in filter(None, private):
+        words = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "[address]", words, flags=re.IGNORECASE)
+    words = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", words))
+    printable = "".join(char if char.isprintable() else " " for char in words)
+    return " ".join(printable.split())[:_LONGEST_DETAIL]

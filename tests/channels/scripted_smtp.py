@@ -1,0 +1,194 @@
+"""A mail server that says what a test tells it to say, on a real loopback socket."""
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"
+AUTHORITY = DATA / "test-only-authority.pem"
+
+DEFAULTS = {
+    "CONNECT": b"220 mail.test ESMTP\r\n",
+    "STARTTLS": b"220 2.0.0 go ahead\r\n",
+    "AUTH": b"235 2.7.0 welcome\r\n",
+    "MAIL": b"250 2.1.0 ok\r\n",
+    "RCPT": b"250 2.1.5 ok\r\n",
+    "DATA": b"354 go ahead\r\n",
+    "DOT": b"250 2.0.0 Ok: queued as 4XyZ12\r\n",
+    "RSET": b"250 2.0.0 ok\r\n",
+    "QUIT": b"221 2.0.0 bye\r\n",
+}
+
+
+@dataclass
+class Say:
+    """An answer: its bytes, where to cut it in two, and what to do after it."""
+
+    data: bytes = b""
+    then: str = ""  # close | reset | hang
+    cut: int = 0
+
+
+@dataclass
+class Mail:
+    sender: str
+    recipient: str
+    raw: bytes  # dots still doubled, without the final dot
+    connection: int
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(line.removeprefix(b".") for line in self.raw.splitlines(keepends=True))
+
+
+class Gone(Exception):  # noqa: N818 - the script asked for it
+    """The script ended the connection."""
+
+
+@dataclass
+class ScriptedSmtp:
+    """Answers each command from the queue of its verb, and yes when the queue is empty or holds None.
+
+    Verbs: CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BODY (said once a body begins to arrive), DOT.
+    """
+
+    features: tuple[str, ...] = ()
+    tls: str = "none"
+    mails: list[Mail] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._script: defaultdict[str, deque[Say | None]] = defaultdict(deque)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._stopped = threading.Event()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(DATA / "test-only-localhost.pem", DATA / "test-only-localhost.key")
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    def on(self, verb: str, *answers: Say | bytes | None) -> None:
+        self._script[verb].extend(Say(answer) if isinstance(answer, bytes) else answer for answer in answers)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        # shutdown wakes the accept below; close alone would not
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for sock in self._open:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+        self._thread.join(2)
+
+    def _accept(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(sock)
+            threading.Thread(target=self._serve, args=(sock, self.connections), daemon=True).start()
+
+    def _serve(self, sock: socket.socket, number: int) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError, Gone, ValueError):
+            if self.tls == "implicit":
+                sock = self._context.wrap_socket(sock, server_side=True)
+                self._open.append(sock)
+            session = _Session(self, sock, number)
+            try:
+                session.run()
+            finally:  # the reader first: a socket with an open file does not close
+                session.lines.close()
+                session.sock.close()
+        sock.close()
+
+    def next_answer(self, verb: str, default: bytes) -> Say:
+        queue = self._script[verb]
+        return (queue.popleft() if queue else None) or Say(default)
+
+    def say(self, sock: socket.socket, answer: Say) -> None:
+        if answer.cut:
+            sock.sendall(answer.data[: answer.cut])
+            time.sleep(0.002)
+        sock.sendall(answer.data[answer.cut :])
+        if answer.then == "reset":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if answer.then == "hang":
+            self._stopped.wait(5)
+        if answer.then:
+            raise Gone
+
+    def scripted(self, verb: str) -> bool:
+        return bool(self._script[verb])
+
+    def ehlo(self) -> bytes:
+        lines = ["mail.test", *self.features]
+        if self.tls == "starttls":
+            lines.append("STARTTLS")
+        marks = ["-"] * (len(lines) - 1) + [" "]
+        return "".join(f"250{mark}{line}\r\n" for mark, line in zip(marks, lines, strict=True)).encode()
+
+    def secure(self, sock: socket.socket) -> socket.socket:
+        secured = self._context.wrap_socket(sock, server_side=True)
+        self._open.append(secured)
+        return secured
+
+
+class _Session:
+    def __init__(self, server: ScriptedSmtp, sock: socket.socket, number: int) -> None:
+        self.server, self.sock, self.number = server, sock, number
+        self.lines = sock.makefile("rb")
+        self.sender = self.recipient = ""
+
+    def run(self) -> None:
+        self.server.say(self.sock, self.server.next_answer("CONNECT", DEFAULTS["CONNECT"]))
+        while line := self.lines.readline():
+            command = line.decode().rstrip("\r\n")
+            self.server.commands.append(command)
+            self._answer(command)
+
+    def _answer(self, command: str) -> None:
+        verb = command.split(" ")[0].split(":")[0].upper()
+        default = self.server.ehlo() if verb == "EHLO" else DEFAULTS.get(verb, b"500 5.5.1 what\r\n")
+        if verb == "MAIL":
+            self.sender = command.partition("<")[2].partition(">")[0]
+        if verb == "RCPT":
+            self.recipient = command.partition("<")[2].partition(">")[0]
+        answer = self.server.next_answer(verb, default)
+        self.server.say(self.sock, answer)
+        if verb == "STARTTLS" and answer.data.startswith(b"220"):
+            self.sock = self.server.secure(self.sock)
+            self.lines = self.sock.makefile("rb")
+        if verb == "DATA" and answer.data.startswith(b"354"):
+            self._body()
+        if verb == "QUIT":
+            raise Gone
+
+    def _body(self) -> None:
+        if self.server.scripted("BODY"):
+            self.lines.read1()
+            self.server.say(self.sock, self.server.next_answer("BODY", b""))
+        raw = b""
+        while (line := self.lines.readline()) != b".\r\n":
+            if not line:
+                raise Gone
+            raw += line
+        answer = self.server.next_answer("DOT", DEFAULTS["DOT"])
+        if answer.data.startswith(b"250"):  # noted before it is said: the test may look at once
+            self.server.mails.append(Mail(self.sender, self.recipient, raw, self.number))
+        self.server.say(self.sock, answer)
