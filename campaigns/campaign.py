@@ -1,0 +1,306 @@
+"""A plan file becomes an event's campaign; approval binds its steps; it is started, paused, moved and stopped."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from campaigns import clock, content, ledger, revision
+from campaigns.audience import AudienceError, parse
+from campaigns.models import Campaign, Event, Race, Step, Template, Version, Wave
+from campaigns.models.words import CampaignState, Channel, Per, Purpose, StepKind, StepState
+from campaigns.plan import CATCH_UP_NAME, Plan, PlannedStep
+
+MOVABLE = (StepState.APPROVED, StepState.SENDING, StepState.DONE)
+"""States of a step that stands approved: a change of what it binds asks for approval again."""
+
+CATCH_UP_LATEST = timedelta(hours=24)
+
+
+class CampaignError(Exception):
+    """One sentence for a person: what cannot be done with this campaign, and what to do."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where message sources are read from: one folder with `email`, `sms` and `layouts` below it."""
+
+    folder: Path
+
+    def read(self, channel: str, name: str, step: str) -> str:
+        """The source of a message. Raises CampaignError naming the step when there is none."""
+        file = self.folder / channel / f"{name}.{'md' if channel == Channel.EMAIL else 'txt'}"
+        try:
+            return file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CampaignError(
+                f"Step '{step}' needs the message {channel}/{file.name}, which cannot be read: "
+                f"write it, or name another template in the plan."
+            ) from error
+
+
+@transaction.atomic
+def load(event: Event, plan: Plan, sources: Sources, check: Callable[[str, str, str], None]) -> Campaign:
+    """Brings the event's campaign to the plan: steps are added, changed in place or switched off.
+
+    `check(channel, name, source)` compiles a message and raises ContentError. An unchanged step keeps its
+    approval and what it has sent; a step that is no longer in the plan is switched off, and one with the same
+    name and another channel is refused. Raises CampaignError, and then nothing has changed.
+    """
+    Event.objects.select_for_update(no_key=True).get(id=event.id)
+    campaign, created = Campaign.objects.update_or_create(
+        event=event, defaults={"name": plan.name, "quiet_hours": str(plan.quiet_hours or "")}
+    )
+    wanted = [_step_fields(number, step) for number, step in enumerate(plan.steps, start=1)]
+    if plan.catch_up:
+        wanted.append(_catch_up_fields(len(wanted) + 1, plan))
+    for fields in wanted:
+        _save_step(campaign, fields, sources, check)
+    names = [fields["name"] for fields in wanted]
+    campaign.steps.exclude(name__in=names).exclude(kind=StepKind.ALERT).update(state=StepState.OFF)
+    if not created:
+        Event.objects.filter(id=event.id).update(plan_version=F("plan_version") + 1)
+    ledger.bump_stop_signal()
+    revision.bump(event.id)
+    return campaign
+
+
+def _step_fields(number: int, step: PlannedStep) -> dict[str, object]:
+    return {
+        "kind": StepKind.PLANNED,
+        "name": step.name,
+        "position": number,
+        "channel": step.channel,
+        "template": step.template,
+        "fallback": step.fallback,
+        "when": str(step.when),
+        "audience": step.audience,
+        "purpose": step.purpose,
+        "latest": step.latest,
+        "late_entrants": step.late_entrants,
+        "per": step.per,
+        "quiet_exempt": step.quiet_exempt,
+        "enabled": step.enabled,
+    }
+
+
+def _catch_up_fields(number: int, plan: Plan) -> dict[str, object]:
+    assert plan.catch_up is not None
+    return {
+        "kind": StepKind.CATCH_UP,
+        "name": CATCH_UP_NAME,
+        "position": number,
+        "channel": Channel.EMAIL,
+        "template": plan.catch_up.template,
+        "fallback": "",
+        "when": "",
+        "audience": "adults",
+        "purpose": Purpose.TIPS,
+        "latest": CATCH_UP_LATEST,
+        "late_entrants": "skip",
+        "per": Per.ADDRESS,
+        "quiet_exempt": False,
+        "enabled": True,
+    }
+
+
+def _save_step(
+    campaign: Campaign, fields: dict[str, object], sources: Sources, check: Callable[[str, str, str], None]
+) -> None:
+    name, channel = str(fields["name"]), str(fields["channel"])
+    _check_audience(campaign.event, name, str(fields["audience"]))
+    version = _version(campaign.event, channel, str(fields.pop("template")), name, sources, check)
+    fallback_channel = str(fields.pop("fallback"))
+    fallback = (
+        _version(campaign.event, fallback_channel, version.template.name, name, sources, check)
+        if fallback_channel
+        else None
+    )
+    enabled = fields.pop("enabled")
+    fields |= {"template": version.template, "fallback_template": fallback.template if fallback else None}
+    content_hash = _content_hash(fields, version, fallback)
+    step = campaign.steps.filter(name=name).first()
+    if step is None:
+        state = StepState.WAITING if enabled else StepState.OFF
+        campaign.steps.create(**fields, state=state, content_hash=content_hash)
+        return
+    if step.channel != channel:
+        raise CampaignError(
+            f"Step '{name}' goes by {step.channel} and its messages are in the ledger: "
+            f"give the step by {channel} another name."
+        )
+    _change_step(step, fields, content_hash, enabled=bool(enabled))
+
+
+def _change_step(step: Step, fields: dict[str, object], content_hash: str, *, enabled: bool) -> None:
+    for field, value in fields.items():
+        setattr(step, field, value)
+    if not enabled:
+        step.state = StepState.OFF
+    elif step.state == StepState.OFF or (step.content_hash != content_hash and step.state in MOVABLE):
+        step.state = StepState.WAITING
+    step.content_hash = content_hash
+    step.save()
+
+
+def _check_audience(event: Event, step: str, text: str) -> None:
+    races = list(Race.objects.filter(event=event).values_list("slug", flat=True))
+    waves = list(Wave.objects.filter(race__event=event).values_list("name", flat=True))
+    try:
+        parse(text, races, waves)
+    except AudienceError as error:
+        raise CampaignError(f"Step '{step}', audience: {error}") from error
+
+
+def _version(
+    event: Event, channel: str, name: str, step: str, sources: Sources, check: Callable[[str, str, str], None]
+) -> Version:
+    """The version with the source's very words: the newest if it is unchanged, else a new one."""
+    source = sources.read(channel, name, step)
+    try:
+        check(channel, name, source)
+    except content.ContentError as error:
+        raise CampaignError(f"Step '{step}': {error}") from error
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    template, _ = Template.objects.get_or_create(event=event, channel=channel, name=name)
+    newest = template.versions.order_by("-number").first()
+    if newest and newest.content_hash == digest:
+        return newest
+    return template.versions.create(
+        number=newest.number + 1 if newest else 1, source=source, content_hash=digest, created_at=clock.now()
+    )
+
+
+def _content_hash(fields: dict[str, object], version: Version, fallback: Version | None) -> str:
+    """Of all that an approval binds but the event's date: words, timing, audience, channel and purpose."""
+    bound = {
+        name: str(value)
+        for name, value in fields.items()
+        if name not in ("position", "template", "fallback_template")
+    }
+    bound |= {"content": version.content_hash, "fallback": fallback.content_hash if fallback else ""}
+    return hashlib.sha256(json.dumps(bound, sort_keys=True).encode()).hexdigest()
+
+
+@transaction.atomic
+def approve(campaign: Campaign, who: str, steps: list[str]) -> int:
+    """Approves the named steps (all that wait, when none is named) as they stand, and returns how many."""
+    event = Event.objects.select_for_update(no_key=True).get(id=campaign.event_id)
+    waiting = (
+        _named(campaign, steps)
+        .filter(state__in=(StepState.DRAFT, StepState.WAITING))
+        .select_for_update(no_key=True)
+    )
+    count = 0
+    for step in waiting.order_by("id"):
+        _approve_step(step, event, who)
+        count += 1
+    if count and campaign.state == CampaignState.DRAFT:
+        Campaign.objects.filter(id=campaign.id).update(state=CampaignState.APPROVED)
+    return count
+
+
+def _approve_step(step: Step, event: Event, who: str) -> None:
+    """What was opened before stays opened: such a step goes on sending what is left of it."""
+    step.version = step.template.versions.latest("number")
+    step.fallback_version = (
+        step.fallback_template.versions.latest("number") if step.fallback_template else None
+    )
+    step.approved_hash, step.approved_date = step.content_hash, event.date
+    step.approved_by, step.approved_at = who, clock.now()
+    step.state = StepState.APPROVED if step.first_opened_revision is None else StepState.SENDING
+    step.save()
+
+
+def _named(campaign: Campaign, names: list[str]) -> QuerySet[Step]:
+    steps = campaign.steps.exclude(state=StepState.OFF)
+    if not names:
+        return steps
+    known = set(campaign.steps.values_list("name", flat=True))
+    if unknown := [name for name in names if name not in known]:
+        raise CampaignError(
+            f"There is no step '{unknown[0]}' in this campaign: it has {', '.join(sorted(known))}."
+        )
+    return steps.filter(name__in=names)
+
+
+@transaction.atomic
+def change_state(campaign: Campaign, state: CampaignState, allowed_from: tuple[CampaignState, ...]) -> None:
+    """Starts, pauses, resumes or stops: one row, and every drain is told before its next hand-over."""
+    locked = Campaign.objects.select_for_update(no_key=True).get(id=campaign.id)
+    if locked.state == state:
+        return
+    if locked.state not in allowed_from:
+        raise CampaignError(
+            f"The campaign is {locked.state}: only one that is {' or '.join(allowed_from)} can become {state}."
+        )
+    Campaign.objects.filter(id=campaign.id).update(state=state)
+    ledger.bump_stop_signal()
+
+
+def start(campaign: Campaign) -> None:
+    """Lets approved steps go out from now on."""
+    if not campaign.steps.filter(state__in=MOVABLE).exists():
+        raise CampaignError("No step is approved yet: run `aidstation campaign approve` first.")
+    change_state(campaign, CampaignState.LIVE, (CampaignState.APPROVED,))
+
+
+def pause(campaign: Campaign) -> None:
+    """Nothing more leaves within 2 seconds; everything stays in its place."""
+    change_state(campaign, CampaignState.PAUSED, (CampaignState.LIVE,))
+
+
+def resume(campaign: Campaign) -> None:
+    """Goes on where the pause began; what has passed its latest time meanwhile is skipped."""
+    change_state(campaign, CampaignState.LIVE, (CampaignState.PAUSED,))
+
+
+def stop(campaign: Campaign) -> None:
+    """Ends the campaign for good."""
+    states = (CampaignState.DRAFT, CampaignState.APPROVED, CampaignState.LIVE, CampaignState.PAUSED)
+    change_state(campaign, CampaignState.STOPPED, states)
+
+
+@transaction.atomic
+def hold(event: Event, *, on: bool) -> None:
+    """The incident hold: stops everything planned and keeps alerts; off again by a person."""
+    Event.objects.filter(id=event.id).update(incident_hold=on)
+    ledger.bump_stop_signal()
+
+
+@transaction.atomic
+def move_race(event: Event, day: date) -> int:
+    """Moves the race to another day and returns how many steps ask for approval again.
+
+    What was sent stays sent; the tick re-dates the rest. A step opened earlier opens anew at its new moment:
+    who entered meanwhile is not late for it.
+    """
+    locked = Event.objects.select_for_update(no_key=True).get(id=event.id)
+    if locked.date == day:
+        return 0
+    locked.date = day
+    locked.plan_version += 1
+    locked.save(update_fields=["date", "plan_version"])
+    steps = Step.objects.filter(campaign__event=event).exclude(kind=StepKind.ALERT)
+    steps.filter(kind=StepKind.PLANNED).update(
+        first_opened_revision=None, opened_revision=None, opening_cursor=None, opening_revision=None
+    )
+    asked = steps.filter(state__in=MOVABLE).update(state=StepState.WAITING)
+    ledger.bump_stop_signal()
+    revision.bump(event.id)
+    return asked
+
+
+@transaction.atomic
+def cancel_event(event: Event) -> int:
+    """Cancels the race: no planned message leaves any more. Returns how many deliveries were still to come."""
+    Event.objects.filter(id=event.id, cancelled_at=None).update(cancelled_at=clock.now())
+    dropped = ledger.cancel(event.id, clock.now())
+    ledger.bump_stop_signal()
+    revision.bump(event.id)
+    return dropped

@@ -1,0 +1,35 @@
+"""The only code that changes a delivery's state: open, claim, settle, sweep, and re-date when the race moves.
+
+Every statement that decides who gets a message stands here as SQL, with the index that serves it.
+"""
+
+from campaigns.ledger.claiming import Claim, Claimed, claim, next_step
+from campaigns.ledger.gate import bump_stop_signal, stop_epoch
+from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
+from campaigns.ledger.opening import open_chunk, steps_to_open
+from campaigns.ledger.redating import redate_chunk, steps_to_redate
+from campaigns.ledger.settling import Result, hold, pause_step, release, settle
+from campaigns.ledger.sweeping import cancel, finish_steps, sweep
+
+__all__ = [
+    "LEGAL_MOVES",
+    "SHOWN_STATE",
+    "Claim",
+    "Claimed",
+    "Result",
+    "bump_stop_signal",
+    "cancel",
+    "claim",
+    "finish_steps",
+    "hold",
+    "next_step",
+    "open_chunk",
+    "pause_step",
+    "redate_chunk",
+    "release",
+    "settle",
+    "steps_to_open",
+    "steps_to_redate",
+    "stop_epoch",
+    "sweep",
+]

@@ -1,0 +1,205 @@
+"""Claiming: the last moment to ask. What is claimed here is sent, and everything that can forbid it is in the SQL."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from campaigns import schedule
+from campaigns.ledger import eligibility, gate
+from campaigns.ledger.moments import Field
+from campaigns.models import Step
+from campaigns.models.words import Channel, Per
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One delivery in the hands of a drain: its fence, and the facts that its message is rendered from."""
+
+    delivery: int
+    claim: int
+    carrier: int
+    message_id: str
+    attempts: int
+    due_at: datetime
+    latest_at: datetime
+    entrant: int
+    address: str
+    first_name: str
+    bib: str
+    entrant_token: str
+    short_code: str
+    race_name: str
+    race_start: time
+    wave_name: str
+    wave_start: time | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A block of one step: the carriers, each with those it carries, and what became of the other candidates."""
+
+    step_id: int
+    groups: list[list[Claimed]] = field(default_factory=list)
+    passed_over: int = 0
+
+    @property
+    def fences(self) -> list[tuple[int, int]]:
+        """Delivery and claim number of every row of the block."""
+        return [(row.delivery, row.claim) for group in self.groups for row in group]
+
+
+def next_step(channel: Channel, now: datetime) -> int | None:
+    """The live step with due rows on this channel whose turn it is: alerts first, then the longest due.
+
+    One probe of outbox_waiting a live step: rows of paused and stopped campaigns are never looked at.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT s.id FROM {gate.STEPS}
+            CROSS JOIN LATERAL (
+                SELECT o.due_at FROM outbox o
+                WHERE o.channel = %s AND o.step_id = s.id AND o.lease_until IS NULL AND o.due_at <= %s
+                ORDER BY o.due_at LIMIT 1) waiting
+            WHERE {gate.GATE} AND s.dated_version = ev.plan_version
+            ORDER BY (s.kind = 'alert') DESC, waiting.due_at, s.id LIMIT 1""",
+            [channel, now],
+        )
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def claim(
+    channel: Channel, step_id: int, now: datetime, *, limit: int, lease: timedelta, holder: str
+) -> Claim:
+    """Claims at most about `limit` due deliveries of a step (a family on one address is never split).
+
+    Every candidate leaves this statement claimed, skipped, held, moved, or left for the re-dating; none is
+    passed over twice. Claims of one step take turns, so that no two of them see half a family each.
+    """
+    with transaction.atomic():
+        gate.lock(gate.QUEUE, step_id)
+        step = Step.objects.select_related("campaign__event").get(id=step_id)
+        statement, params = _statement(step, channel, now)
+        params |= {"limit": limit, "lease": lease, "holder": holder}
+        with connection.cursor() as cursor:
+            cursor.execute(statement, params)
+            rows = cursor.fetchall()
+        stale = [row for row in rows if row[1] == "stale"]
+        if stale:
+            _ask_for_redating(step_id)
+    claimed = [Claimed(row[0], *row[2:]) for row in rows if row[1] == "eligible"]
+    return Claim(step_id, _grouped(claimed), len(rows) - len(claimed))
+
+
+def _grouped(rows: list[Claimed]) -> list[list[Claimed]]:
+    """Carrier first in each group, groups in the order of their carriers."""
+    groups: dict[int, list[Claimed]] = {}
+    for row in sorted(rows, key=lambda row: (row.carrier, row.delivery)):
+        groups.setdefault(row.carrier, []).append(row)
+    return list(groups.values())
+
+
+def _ask_for_redating(step_id: int) -> None:
+    """Rows came back to the queue that an older plan had dated: the step waits until they are re-dated."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE steps SET dated_version = -1, dating_version = 0 WHERE id = %s", [step_id])
+
+
+def _statement(step: Step, channel: Channel, now: datetime) -> tuple[str, dict[str, Any]]:
+    event = step.campaign.event
+    quiet = schedule.parse_quiet_hours(step.campaign.quiet_hours)
+    quiet_until = schedule.after_quiet(now, quiet, event.zone)
+    params: dict[str, Any] = {
+        "step": step.id,
+        "channel": channel,
+        "plan_version": event.plan_version,
+        "now": now,
+        "quiet_until": quiet_until,
+    }
+    audience = Field.of(event).audience(step).where(params)
+    verdict = eligibility.verdict(audience, quiet=quiet_until > now)
+    # A text with an entrant's own facts is not shared, and neither is anything that is sent per entrant.
+    by_address = step.per == Per.ADDRESS
+    return _claim_sql(verdict, _ADDRESS[channel] if by_address else None), params
+
+
+_ADDRESS = {Channel.EMAIL: "email_hash", Channel.SMS: "mobile_hash"}
+
+
+def _claim_sql(verdict: str, family_by: str | None) -> str:
+    """Candidates by outbox_waiting alone; then the facts of those rows; then every row's fate, at once.
+
+    The plan version in `guard` makes the statement claim nothing when the plan moved since its audience and
+    quiet hours were read.
+    """
+    return f"""
+WITH guard AS MATERIALIZED (
+    SELECT s.id AS step_id, ev.id AS event_id FROM {gate.STEPS}
+    WHERE s.id = %(step)s AND ev.plan_version = %(plan_version)s AND {gate.GATE}
+), first AS MATERIALIZED (
+    SELECT o.delivery_id FROM outbox o JOIN guard ON guard.step_id = o.step_id
+    WHERE o.channel = %(channel)s AND o.step_id = %(step)s AND o.lease_until IS NULL AND o.due_at <= %(now)s
+    ORDER BY o.due_at, o.delivery_id LIMIT %(limit)s
+    FOR NO KEY UPDATE OF o SKIP LOCKED
+), {_family(family_by)}, judged AS MATERIALIZED (
+    SELECT o.delivery_id, o.claim, d.state AS old_state, d.message_id, d.attempts, d.due_at, d.latest_at,
+        e.id AS entrant_id, CASE o.channel WHEN 'sms' THEN e.mobile ELSE e.email END AS address,
+        e.first_name, e.bib, e.token AS entrant_token, e.short_code, r.name AS race_name, r.start AS race_start,
+        COALESCE(w.name, '') AS wave_name, w.start AS wave_start,
+        {f"e.{family_by}" if family_by else "NULL::bytea"} AS family, {verdict} AS verdict
+    FROM candidates JOIN outbox o ON o.delivery_id = candidates.delivery_id
+    JOIN deliveries d ON d.id = o.delivery_id
+    JOIN {gate.STEPS} ON s.id = d.step_id {gate.PEOPLE}
+), claimed AS (
+    UPDATE outbox o SET claim = o.claim + 1, holder = %(holder)s, lease_until = clock_timestamp() + %(lease)s
+    FROM judged j WHERE o.delivery_id = j.delivery_id AND j.verdict = 'eligible'
+    RETURNING o.delivery_id, o.claim
+), later AS (
+    UPDATE outbox o SET due_at = %(quiet_until)s
+    FROM judged j WHERE o.delivery_id = j.delivery_id AND j.verdict = 'quiet' AND j.latest_at > %(quiet_until)s
+), to_email AS (
+    UPDATE outbox o SET channel = 'email' FROM judged j WHERE o.delivery_id = j.delivery_id AND j.verdict = 'email'
+), by_email AS (
+    UPDATE deliveries d SET channel = 'email' FROM judged j WHERE d.id = j.delivery_id AND j.verdict = 'email'
+), ended AS (
+    UPDATE deliveries d SET settled_at = %(now)s,
+        state = CASE WHEN j.old_state = 'uncertain' THEN 'unknown'
+                     WHEN j.verdict IN ('held', 'minor') THEN 'held' ELSE 'skipped' END,
+        reason = CASE j.verdict WHEN 'held' THEN '' WHEN 'quiet' THEN 'too_late' ELSE j.verdict END
+    FROM judged j
+    WHERE d.id = j.delivery_id AND (j.verdict NOT IN ('eligible', 'email', 'stale', 'quiet')
+        OR (j.verdict = 'quiet' AND j.latest_at <= %(quiet_until)s))
+    RETURNING d.id
+), unqueued AS (
+    DELETE FROM outbox o USING ended WHERE o.delivery_id = ended.id
+)
+SELECT j.delivery_id, j.verdict, c.claim,
+    min(j.delivery_id) OVER (PARTITION BY j.verdict, COALESCE(j.family, int8send(j.delivery_id))),
+    j.message_id, j.attempts, j.due_at, j.latest_at, j.entrant_id, j.address, j.first_name, j.bib,
+    j.entrant_token, j.short_code, j.race_name, j.race_start, j.wave_name, j.wave_start
+FROM judged j LEFT JOIN claimed c ON c.delivery_id = j.delivery_id
+ORDER BY j.delivery_id"""
+
+
+def _family(family_by: str | None) -> str:
+    """The candidates, with everyone due on the same address: found by entrants_by_email or entrants_by_mobile,
+    then deliveries_one_a_step_and_entrant, then the outbox's key."""
+    if family_by is None:
+        return "candidates AS MATERIALIZED (SELECT delivery_id FROM first)"
+    return f"""addresses AS MATERIALIZED (
+    SELECT DISTINCT e.{family_by} FROM first JOIN deliveries d ON d.id = first.delivery_id
+    JOIN entrants e ON e.id = d.entrant_id WHERE e.{family_by} IS NOT NULL
+), siblings AS MATERIALIZED (
+    SELECT o.delivery_id FROM addresses a CROSS JOIN guard
+    JOIN entrants e ON e.event_id = guard.event_id AND e.{family_by} = a.{family_by}
+    JOIN deliveries d ON d.step_id = %(step)s AND d.entrant_id = e.id
+    JOIN outbox o ON o.delivery_id = d.id
+    WHERE o.channel = %(channel)s AND o.lease_until IS NULL AND o.due_at <= %(now)s
+        AND o.delivery_id NOT IN (SELECT delivery_id FROM first)
+    FOR NO KEY UPDATE OF o SKIP LOCKED
+), candidates AS MATERIALIZED (
+    SELECT delivery_id FROM first UNION ALL SELECT delivery_id FROM siblings
+)"""

@@ -1,0 +1,51 @@
+"""What must hold for a step as a whole before anything of it is opened or claimed, and the locks that keep
+openings and claims apart."""
+
+from django.db import connection
+
+GATE = """(
+    ev.cancelled_at IS NULL
+    AND (s.kind = 'alert' OR (c.state = 'live' AND NOT ev.incident_hold))
+    AND s.state IN ('approved', 'sending', 'done')
+    AND s.approved_hash = s.content_hash
+    AND s.approved_date = ev.date
+)"""
+"""Live campaign, no incident hold, approved as it stands for the date it stands on; aliases s, c, ev."""
+
+STEPS = "steps s JOIN campaigns c ON c.id = s.campaign_id JOIN events ev ON ev.id = c.event_id"
+
+PEOPLE = """
+    JOIN entrants e ON e.id = d.entrant_id
+    JOIN races r ON r.id = e.race_id
+    LEFT JOIN waves w ON w.id = e.wave_id
+    LEFT JOIN guardians g ON g.entrant_id = e.id"""
+"""The tables that an audience's condition speaks of, joined to a delivery `d` (its event `ev` stands before)."""
+
+OPENING, QUEUE = 1, 2
+
+
+def try_lock(kind: int, step_id: int) -> bool:
+    """Takes the step's lock until the transaction ends; False when another holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [kind, step_id])
+        return bool(cursor.fetchone()[0])
+
+
+def lock(kind: int, step_id: int) -> None:
+    """Waits for the step's lock and holds it until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [kind, step_id])
+
+
+def bump_stop_signal() -> None:
+    """Tells every drain, before its next hand-over, that something may not be sent any more."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE stop_signal SET epoch = epoch + 1")
+
+
+def stop_epoch() -> int:
+    """The number that rises with every pause, stop and hold."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT epoch FROM stop_signal")
+        epoch: int = cursor.fetchone()[0]
+    return epoch

@@ -1,0 +1,77 @@
+"""When a step is due for each race and wave of its event."""
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from campaigns import schedule
+from campaigns.audience import Audience, parse
+from campaigns.models import Event, Race, Step, Wave
+from campaigns.models.words import StepKind
+
+
+@dataclass(frozen=True)
+class Moments:
+    """A step's due moment and the end of its worth (UTC), for every race without a wave and every wave."""
+
+    races: list[int]
+    waves: list[int | None]
+    due: list[datetime]
+    latest: list[datetime]
+
+    @property
+    def first(self) -> datetime | None:
+        """The earliest moment of all, None for an event without races."""
+        return min(self.due, default=None)
+
+    @property
+    def last(self) -> datetime | None:
+        """The moment after which nobody is to get this step any more."""
+        return max(self.latest, default=None)
+
+    def params(self) -> dict[str, Any]:
+        """For `TABLE`."""
+        return {"races": self.races, "waves": self.waves, "dues": self.due, "latests": self.latest}
+
+
+TABLE = """moments (race_id, wave_id, due_at, latest_at) AS MATERIALIZED (
+    SELECT * FROM unnest(%(races)s::bigint[], %(waves)s::bigint[], %(dues)s::timestamptz[], %(latests)s::timestamptz[])
+)"""
+
+
+@dataclass(frozen=True)
+class Field:
+    """An event's races and waves, read once for all of its steps."""
+
+    event: Event
+    races: list[Race]
+    waves: list[Wave]
+
+    @classmethod
+    def of(cls, event: Event) -> "Field":
+        return cls(
+            event,
+            list(Race.objects.filter(event=event)),
+            list(Wave.objects.filter(race__event=event).select_related("race")),
+        )
+
+    def moments(self, step: Step, now: datetime) -> Moments:
+        """The moments of a step; the catch-up and alerts, which have no `when`, are due now."""
+        places: list[tuple[int, int | None, time]] = [(race.id, None, race.start) for race in self.races]
+        places += [(wave.race_id, wave.id, wave.start) for wave in self.waves]
+        due = [self._due(step, start, now) for _, _, start in places]
+        return Moments(
+            [race for race, _, _ in places],
+            [wave for _, wave, _ in places],
+            due,
+            [moment + step.latest for moment in due],
+        )
+
+    def audience(self, step: Step) -> Audience:
+        """The step's audience as a condition for this event."""
+        return parse(step.audience, [race.slug for race in self.races], [wave.name for wave in self.waves])
+
+    def _due(self, step: Step, start: time, now: datetime) -> datetime:
+        if step.kind != StepKind.PLANNED:
+            return now
+        return schedule.moment(schedule.parse_when(step.when), self.event.date, self.event.zone, start)

@@ -1,0 +1,205 @@
+"""Opening: when a step's moment has come, a delivery for everyone it is for, in chunks of entrants."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Q
+
+from campaigns.ledger import gate, moments
+from campaigns.ledger.moments import Field, Moments
+from campaigns.models import Event, Step
+from campaigns.models.words import CampaignState, LateEntrants, Reason, StepKind, StepState
+
+CHUNK = 5_000
+"""Entrants looked at in one transaction: small enough for the clock's worker to stay punctual."""
+
+ONLY_SERVICE_FROM = timedelta(days=5)
+"""So near to the race a late entrant gets service steps only, no catch-up."""
+
+OPENABLE = (StepState.APPROVED, StepState.SENDING, StepState.DONE)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What one chunk came to. `complete`: every entrant of the opening's snapshot has been looked at."""
+
+    rows: int
+    complete: bool
+
+
+def steps_to_open(now: datetime) -> Iterator[int]:
+    """The ids of live steps that have entrants to look at, the one whose moment came first in front.
+
+    A step is opened once its first moment has come, and again while the event's revision has risen since and
+    its latest time has not passed.
+    """
+    live = Event.objects.filter(
+        campaign__state=CampaignState.LIVE, incident_hold=False, cancelled_at=None
+    ).select_related("campaign")
+    waiting = [found for event in live for found in _of_event(event, now)]
+    yield from (step_id for _, step_id in sorted(waiting))
+
+
+def _of_event(event: Event, now: datetime) -> Iterator[tuple[datetime, int]]:
+    steps = list(
+        Step.objects.filter(
+            Q(opened_revision=None) | Q(opened_revision__lt=event.revision) | Q(opening_cursor__isnull=False),
+            campaign=event.campaign,
+            state__in=OPENABLE,
+            approved_hash=F("content_hash"),
+            approved_date=event.date,
+        ).exclude(kind=StepKind.ALERT)
+    )
+    if not steps:
+        return
+    field = Field.of(event)
+    for step in steps:
+        times = field.moments(step, now)
+        worth_it = step.opened_revision is None or (times.last is not None and now < times.last)
+        if times.first and worth_it and _may_open(step, event, times, now):
+            yield times.first, step.id
+
+
+def open_chunk(step_id: int, now: datetime, *, chunk: int = CHUNK) -> Opened | None:
+    """Opens the next `chunk` entrants of a step in one transaction.
+
+    None when it is not to be opened now: another opens it, or the plan moved since it was read. Safe to run
+    twice at once; who already has a row keeps it.
+    """
+    with transaction.atomic():
+        if not gate.try_lock(gate.OPENING, step_id):
+            return None
+        step = Step.objects.select_related("campaign__event").get(id=step_id)
+        event = step.campaign.event
+        field = Field.of(event)
+        times = field.moments(step, now)
+        if not _may_open(step, event, times, now):
+            return None
+        return _open(step, event, field, times, now, chunk)
+
+
+def _may_open(step: Step, event: Event, times: Moments, now: datetime) -> bool:
+    """Nothing opens ahead of its moment; rows that an older plan dated are re-dated first."""
+    if step.kind == StepKind.CATCH_UP and catch_up_is_over(event, now):
+        return False
+    dated = step.dated_version in (0, event.plan_version)
+    return dated and times.first is not None and times.first <= now
+
+
+def _open(step: Step, event: Event, field: Field, times: Moments, now: datetime, chunk: int) -> Opened | None:
+    begun = step.opening_revision if step.opening_cursor is not None else event.revision
+    params: dict[str, Any] = {
+        "step": step.id,
+        "plan_version": event.plan_version,
+        "cursor": step.opening_cursor or 0,
+        "chunk": chunk,
+        "now": now,
+        "channel": step.channel,
+        "first_revision": step.first_opened_revision,
+        "late_reason": _late_reason(step, event, now),
+        "domain": settings.MESSAGE_ID_DOMAIN,
+        **times.params(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(step, field, params), params)
+        allowed, looked_at, last, rows = cursor.fetchone()
+    if not allowed:
+        return None
+    complete = looked_at < chunk
+    _note_progress(step, event, begun or 0, last, complete)
+    return Opened(rows, complete)
+
+
+def _late_reason(step: Step, event: Event, now: datetime) -> str | None:
+    """Why a late entrant does not get this step; None when late entrants get it like everyone else."""
+    if step.late_entrants == LateEntrants.SEND or step.kind != StepKind.PLANNED:
+        return None
+    catch_up = Step.objects.filter(campaign=step.campaign, kind=StepKind.CATCH_UP).exclude(state=StepState.OFF)
+    covered = step.late_entrants == LateEntrants.CATCH_UP and not catch_up_is_over(event, now)
+    return Reason.COVERED if covered and catch_up.exists() else Reason.TOO_LATE
+
+
+def catch_up_is_over(event: Event, now: datetime) -> bool:
+    """Whether the race is so near that late entrants get service steps only."""
+    return now.astimezone(event.zone).date() > event.date - ONLY_SERVICE_FROM
+
+
+def _note_progress(step: Step, event: Event, begun: int, last: int | None, complete: bool) -> None:
+    step.dated_version = event.plan_version
+    step.state = StepState.SENDING
+    step.opening_revision = begun
+    step.opening_cursor = None if complete else last
+    if complete:
+        step.opened_revision = begun
+        if step.first_opened_revision is None:
+            step.first_opened_revision = begun
+    step.save(
+        update_fields=[
+            "dated_version",
+            "state",
+            "opening_revision",
+            "opening_cursor",
+            "opened_revision",
+            "first_opened_revision",
+        ]
+    )
+
+
+# "Late" is first visible at a revision above the step's first completed opening, never a time of day.
+LATE = "COALESCE(e.visible_revision > %(first_revision)s, FALSE)"
+
+MISSED_A_TIP = """EXISTS (
+    SELECT 1 FROM steps p LEFT JOIN deliveries pd ON pd.step_id = p.id AND pd.entrant_id = e.id
+    WHERE p.campaign_id = guard.campaign_id AND p.kind = 'planned' AND p.late_entrants = 'catch-up'
+        AND p.state <> 'off' AND p.first_opened_revision < e.visible_revision
+        AND (pd.id IS NULL OR pd.reason = 'covered'))"""
+
+
+def _statement(step: Step, field: Field, params: dict[str, Any]) -> str:
+    """One chunk: read by entrants_by_event, known rows left out by deliveries_one_a_step_and_entrant.
+
+    The guard makes the statement insert nothing when the race moved, or the step lost its approval, between
+    the reading of the plan and this insert.
+    """
+    wanted = field.audience(step).where(params)
+    if step.kind == StepKind.CATCH_UP:
+        wanted = f"{wanted} AND {MISSED_A_TIP}"
+    return f"""
+WITH guard AS (
+    SELECT ev.id, ev.date, c.id AS campaign_id FROM {gate.STEPS}
+    WHERE s.id = %(step)s AND ev.plan_version = %(plan_version)s AND {gate.GATE}
+), batch AS MATERIALIZED (
+    SELECT e.id FROM entrants e JOIN guard ON e.event_id = guard.id
+    WHERE e.id > %(cursor)s ORDER BY e.id LIMIT %(chunk)s
+), {moments.TABLE}, chosen AS (
+    SELECT e.id, gen_random_uuid() AS token, m.due_at, m.latest_at,
+        CASE WHEN {LATE} AND %(late_reason)s::text IS NOT NULL THEN %(late_reason)s::text
+             WHEN m.latest_at <= %(now)s THEN 'too_late' ELSE '' END AS reason
+    FROM batch JOIN entrants e ON e.id = batch.id
+    JOIN guard ON TRUE JOIN events ev ON ev.id = guard.id
+    JOIN races r ON r.id = e.race_id
+    LEFT JOIN waves w ON w.id = e.wave_id
+    LEFT JOIN guardians g ON g.entrant_id = e.id
+    JOIN moments m ON m.race_id = e.race_id AND m.wave_id IS NOT DISTINCT FROM e.wave_id
+    WHERE e.status = 'confirmed'
+        AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.step_id = %(step)s AND d.entrant_id = e.id)
+        AND {wanted}
+    ORDER BY e.id
+), inserted AS (
+    INSERT INTO deliveries (step_id, entrant_id, channel, state, reason, plan_version, due_at, latest_at,
+        token, message_id, attempts, settled_at)
+    SELECT %(step)s, id, %(channel)s, CASE reason WHEN '' THEN 'due' ELSE 'skipped' END, reason, %(plan_version)s,
+        due_at, latest_at, token, replace(token::text, '-', '') || '@' || %(domain)s, 0,
+        CASE reason WHEN '' THEN NULL ELSE %(now)s END
+    FROM chosen ON CONFLICT (step_id, entrant_id) DO NOTHING
+    RETURNING id, state, due_at
+), queued AS (
+    INSERT INTO outbox (delivery_id, channel, step_id, due_at, claim, holder)
+    SELECT id, %(channel)s, %(step)s, due_at, 0, '' FROM inserted WHERE state = 'due'
+)
+SELECT (SELECT count(*) FROM guard), (SELECT count(*) FROM batch), (SELECT max(id) FROM batch),
+    (SELECT count(*) FROM inserted)"""

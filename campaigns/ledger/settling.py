@@ -1,0 +1,226 @@
+"""Settling: what a provider answered becomes the ledger's truth, a block at a time."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from campaigns.ledger.gate import bump_stop_signal
+from campaigns.models.words import Channel, Reason
+
+FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(seconds=30), timedelta(minutes=15)
+
+DOUBT_RESTS = timedelta(seconds=60)
+"""How long a message handed over without an answer is left alone before anything is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one claimed delivery, in the words of `channels.outcomes.Kind`."""
+
+    delivery: int
+    claim: int
+    carrier: int
+    outcome: str
+    code: str = ""
+    detail: str = ""
+    provider_ref: str = ""
+    version: int | None = None
+    attempts: int = 0
+    latest_at: datetime | None = None
+    retry_after: float | None = None
+
+
+def settle(channel: Channel, results: Sequence[Result], now: datetime) -> None:
+    """Writes the outcomes of a block in one transaction, rows in order of id.
+
+    A settle counts only under its own claim number, but a late "accepted" always wins over due, uncertain and
+    unknown. Policy outcomes cost no attempt: the row is due again as it was.
+    """
+    if not results:
+        return
+    rows = sorted(results, key=lambda result: result.delivery)
+    with transaction.atomic():
+        _note_attempts(channel, [row for row in rows if row.delivery == row.carrier], now)
+        _accepted([row for row in rows if row.outcome == "accepted"], now)
+        _refused([row for row in rows if row.outcome in ("recipient", "message")], now)
+        _again([row for row in rows if row.outcome == "transient"], now)
+        _doubtful(channel, [row for row in rows if row.outcome == "doubtful"], now)
+        release([(row.delivery, row.claim) for row in rows if row.outcome == "policy"])
+
+
+def release(fences: Sequence[tuple[int, int]]) -> None:
+    """Gives back what was claimed and not handed over; a row that another has claimed since is left alone."""
+    if not fences:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE outbox o SET lease_until = NULL, holder = ''
+            FROM unnest(%s::bigint[], %s::int[]) AS mine (delivery_id, claim)
+            WHERE o.delivery_id = mine.delivery_id AND o.claim = mine.claim""",
+            [[delivery for delivery, _ in fences], [number for _, number in fences]],
+        )
+
+
+def hold(fences: Sequence[tuple[int, int]], reason: Reason, now: datetime) -> None:
+    """Sets claimed deliveries aside for a person, out of the queue."""
+    _end(fences, "held", reason, now, attempts=0)
+
+
+def pause_step(step_id: int, reason: str) -> None:
+    """Stops one step until a person resumes it, and tells every drain; `reason` is in words."""
+    _execute(
+        "UPDATE steps SET state = 'paused', state_reason = %s WHERE id = %s", [reason, step_id], [step_id]
+    )
+    bump_stop_signal()
+
+
+def back_off(attempts: int) -> timedelta:
+    """How long to wait after the given number of failed tries, doubled each time, with jitter."""
+    longest: timedelta = min(FIRST_BACK_OFF * 2**attempts, LONGEST_BACK_OFF)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _note_attempts(channel: Channel, rows: Sequence[Result], now: datetime) -> None:
+    _execute(
+        """
+        INSERT INTO attempts (delivery_id, number, channel, outcome, code, detail, provider_ref, at)
+        SELECT delivery_id, number, %s, outcome, code, detail, provider_ref, %s
+        FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[])
+            AS t (delivery_id, number, outcome, code, detail, provider_ref)
+        ON CONFLICT (delivery_id, number) DO NOTHING""",
+        [
+            channel,
+            now,
+            [row.delivery for row in rows],
+            [row.claim for row in rows],
+            [row.outcome for row in rows],
+            [row.code for row in rows],
+            [row.detail for row in rows],
+            [row.provider_ref for row in rows],
+        ],
+        rows,
+    )
+
+
+def _accepted(rows: Sequence[Result], now: datetime) -> None:
+    _execute(
+        """
+        WITH mine AS (
+            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS t (delivery_id, carrier_id, version_id)
+        ), gone AS (
+            DELETE FROM outbox o USING mine WHERE o.delivery_id = mine.delivery_id
+        )
+        UPDATE deliveries d SET state = 'sent', reason = '', sent_at = %s, settled_at = %s, attempts = attempts + 1,
+            version_id = mine.version_id, carrier_id = NULLIF(mine.carrier_id, d.id)
+        FROM mine WHERE d.id = mine.delivery_id AND d.state IN ('due', 'uncertain', 'unknown')""",
+        [
+            [row.delivery for row in rows],
+            [row.carrier for row in rows],
+            [row.version for row in rows],
+            now,
+            now,
+        ],
+        rows,
+    )
+
+
+def _refused(rows: Sequence[Result], now: datetime) -> None:
+    _end([(row.delivery, row.claim) for row in rows], "failed", Reason.PROVIDER_REFUSED, now, attempts=1)
+
+
+def _again(rows: Sequence[Result], now: datetime) -> None:
+    """Tries again later, or ends as expired when later is past its latest time."""
+    waits = {row.delivery: _wait(row) for row in rows}
+    in_time = [row for row in rows if row.latest_at is None or now + waits[row.delivery] < row.latest_at]
+    _requeue([(row.delivery, row.claim, now + waits[row.delivery]) for row in in_time])
+    expired = [(row.delivery, row.claim) for row in rows if row not in in_time]
+    _end(expired, "failed", Reason.EXPIRED, now, attempts=1)
+
+
+def _wait(row: Result) -> timedelta:
+    return timedelta(seconds=row.retry_after) if row.retry_after else back_off(row.attempts)
+
+
+def _requeue(rows: Sequence[tuple[int, int, datetime]]) -> None:
+    _execute(
+        """
+        WITH mine AS (
+            SELECT * FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS t (delivery_id, claim, due_at)
+        ), freed AS (
+            UPDATE outbox o SET lease_until = NULL, holder = '', due_at = mine.due_at
+            FROM mine WHERE o.delivery_id = mine.delivery_id AND o.claim = mine.claim RETURNING o.delivery_id
+        )
+        UPDATE deliveries d SET attempts = attempts + 1 FROM freed WHERE d.id = freed.delivery_id""",
+        [[row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]],
+        rows,
+    )
+
+
+def _doubtful(channel: Channel, rows: Sequence[Result], now: datetime) -> None:
+    """Handed over and not answered: an email rests, then is sent once more under the same Message-ID.
+
+    A second doubt ends as unknown. A text has no such identity and is never sent blindly again: it waits out of
+    the queue for evidence.
+    """
+    first = [row for row in rows if channel == Channel.EMAIL]
+    _execute(
+        """
+        WITH mine AS (
+            SELECT * FROM unnest(%s::bigint[], %s::int[]) AS t (delivery_id, claim)
+        ), doubted AS (
+            UPDATE deliveries d SET state = CASE d.state WHEN 'uncertain' THEN 'unknown' ELSE 'uncertain' END,
+                attempts = attempts + 1, settled_at = CASE d.state WHEN 'uncertain' THEN %s::timestamptz END
+            FROM mine JOIN outbox o ON o.delivery_id = mine.delivery_id AND o.claim = mine.claim
+            WHERE d.id = mine.delivery_id AND d.state IN ('due', 'uncertain') RETURNING d.id, d.state
+        ), resting AS (
+            UPDATE outbox o SET lease_until = NULL, holder = '', due_at = %s
+            FROM doubted WHERE o.delivery_id = doubted.id AND doubted.state = 'uncertain' AND %s
+        )
+        DELETE FROM outbox o USING doubted
+        WHERE o.delivery_id = doubted.id AND NOT (doubted.state = 'uncertain' AND %s)""",
+        [
+            [row.delivery for row in rows],
+            [row.claim for row in rows],
+            now,
+            now + DOUBT_RESTS,
+            bool(first),
+            bool(first),
+        ],
+        rows,
+    )
+
+
+def _end(
+    fences: Sequence[tuple[int, int]], state: str, reason: Reason, now: datetime, *, attempts: int
+) -> None:
+    _execute(
+        """
+        WITH mine AS (
+            SELECT * FROM unnest(%s::bigint[], %s::int[]) AS t (delivery_id, claim)
+        ), gone AS (
+            DELETE FROM outbox o USING mine WHERE o.delivery_id = mine.delivery_id AND o.claim = mine.claim
+            RETURNING o.delivery_id
+        )
+        UPDATE deliveries d SET state = %s, reason = %s, settled_at = %s, attempts = attempts + %s
+        FROM gone WHERE d.id = gone.delivery_id AND d.state IN ('due', 'uncertain')""",
+        [
+            [delivery for delivery, _ in fences],
+            [number for _, number in fences],
+            state,
+            reason,
+            now,
+            attempts,
+        ],
+        fences,
+    )
+
+
+def _execute(statement: str, params: list[Any], rows: Sequence[Any]) -> None:
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, params)

@@ -1,0 +1,70 @@
+"""Sweeping: leases that ran out, steps that have nothing left to send, races that will not be run."""
+
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from campaigns.ledger.settling import DOUBT_RESTS
+
+
+def sweep(now: datetime) -> int:
+    """Turns every delivery whose lease ran out into a doubt, and returns how many there were.
+
+    Nobody knows how far the drain that held it came, so it is never simply due again. Emails rest and are sent
+    once more under the same Message-ID; texts wait for evidence. Served by outbox_leased; no time window.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH expired AS MATERIALIZED (
+                SELECT o.delivery_id FROM outbox o WHERE o.lease_until < clock_timestamp()
+                ORDER BY o.delivery_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+            ), doubted AS (
+                UPDATE deliveries d SET state = CASE d.state WHEN 'uncertain' THEN 'unknown' ELSE 'uncertain' END
+                FROM expired WHERE d.id = expired.delivery_id AND d.state IN ('due', 'uncertain')
+                RETURNING d.id, d.state, d.channel
+            ), resting AS (
+                UPDATE outbox o SET lease_until = NULL, holder = '', claim = o.claim + 1, due_at = %(due)s
+                FROM doubted WHERE o.delivery_id = doubted.id
+                    AND doubted.state = 'uncertain' AND doubted.channel = 'email'
+            ), ended AS (
+                DELETE FROM outbox o USING doubted WHERE o.delivery_id = doubted.id
+                    AND NOT (doubted.state = 'uncertain' AND doubted.channel = 'email')
+            )
+            SELECT count(*) FROM doubted""",
+            {"due": now + DOUBT_RESTS},
+        )
+        swept: int = cursor.fetchone()[0]
+    return swept
+
+
+def finish_steps() -> None:
+    """Marks sending steps done whose opening is complete and whose queue is empty (outbox_by_step)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE steps s SET state = 'done' FROM campaigns c, events ev
+            WHERE c.id = s.campaign_id AND ev.id = c.event_id AND s.state = 'sending'
+                AND s.opening_cursor IS NULL AND s.opened_revision = ev.revision
+                AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.step_id = s.id)"""
+        )
+
+
+def cancel(event_id: int, now: datetime) -> int:
+    """Skips all that is still to come of a cancelled race and nobody holds; returns how many."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH waiting AS MATERIALIZED (
+                SELECT d.id FROM deliveries d JOIN steps s ON s.id = d.step_id
+                JOIN campaigns c ON c.id = s.campaign_id JOIN outbox o ON o.delivery_id = d.id
+                WHERE c.event_id = %(event)s AND s.kind <> 'alert' AND d.state = 'due' AND o.lease_until IS NULL
+                ORDER BY d.id FOR NO KEY UPDATE OF o
+            ), gone AS (
+                DELETE FROM outbox o USING waiting WHERE o.delivery_id = waiting.id RETURNING o.delivery_id
+            )
+            UPDATE deliveries d SET state = 'skipped', reason = 'cancelled', settled_at = %(now)s
+            FROM gone WHERE d.id = gone.delivery_id""",
+            {"event": event_id, "now": now},
+        )
+        return int(cursor.rowcount)

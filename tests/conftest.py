@@ -1,0 +1,49 @@
+"""Real servers for the whole run: an embedded Postgres and Valkey under `var/test`, stopped at the end.
+
+Two runs at once need a folder each: AIDSTATION_TEST_HOME.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from campaigns.cli import embedded
+
+HOME = Path(os.environ.get("AIDSTATION_TEST_HOME") or Path(__file__).resolve().parent.parent / "var" / "test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Servers first, then Django: its settings read the environment once."""
+    given = {
+        name: value for name, value in os.environ.items() if name in {"TEST_DATABASE_URL", "TEST_REDIS_URL"}
+    }
+    servers = embedded.ensure(
+        HOME, {name.removeprefix("TEST_"): url for name, url in given.items()}, say=print
+    )
+    os.environ.update(
+        AIDSTATION_HOME=str(HOME),
+        DATABASE_URL=servers.database_url,
+        REDIS_URL=_own_database(servers.redis_url),
+        DJANGO_SETTINGS_MODULE="config.settings",
+        EMAIL_URL="smtp://127.0.0.1:1",
+        EMAIL_FROM="Aid Station <tips@example.org>",
+        TWILIO_BASE_URL="http://127.0.0.1:1",
+        PUBLIC_URL="https://tips.example.org",
+    )
+    import django
+
+    django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The run that has no controller above it stops what it started."""
+    if not hasattr(config, "workerinput"):
+        embedded.stop(HOME)
+
+
+def _own_database(redis_url: str) -> str:
+    """Each parallel test process has its own Redis database, as it has its own Postgres one."""
+    number = re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or "0"
+    return re.sub(r"db=\d+", f"db={int(number) + 1}", redis_url)
