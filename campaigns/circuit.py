@@ -1,0 +1,53 @@
+"""The circuit of each provider: open after a refusal that concerns everyone, closed by one message that gets through.
+
+Its state is in Postgres, so that all workers and the pages see the same.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from campaigns.models import Circuit
+from campaigns.models.words import Channel
+
+PROBE_EVERY = {"policy": timedelta(seconds=60), "transient": timedelta(seconds=5)}
+"""A wrong password waits for a person; a mail server that does not answer is often back in seconds."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How much may be claimed now: everything, one message as a probe, or nothing."""
+
+    limit: int | None
+
+    @property
+    def nothing(self) -> bool:
+        return self.limit == 0
+
+
+def allowance(channel: Channel, now: datetime) -> Allowance:
+    """What the circuit lets through. Of several drains that ask for the probe, one gets it."""
+    circuit = Circuit.objects.get(channel=channel)
+    if circuit.opened_at is None:
+        return Allowance(None)
+    won = Circuit.objects.filter(channel=channel, probe_at__lte=now).update(
+        probe_at=now + timedelta(seconds=60)
+    )
+    return Allowance(1 if won else 0)
+
+
+def opened(channel: Channel, kind: str, reason: str, now: datetime) -> None:
+    """Opens the circuit, or leaves it open and sets when to probe next. `reason` is in words, without addresses."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE circuits SET opened_at = COALESCE(opened_at, %s), probe_at = %s, reason = %s WHERE channel = %s",
+            [now, now + PROBE_EVERY[kind], reason, channel],
+        )
+
+
+def closed(channel: Channel) -> None:
+    """A message got through: everything may go again."""
+    Circuit.objects.filter(channel=channel, opened_at__isnull=False).update(
+        opened_at=None, probe_at=None, reason=""
+    )

@@ -1,0 +1,261 @@
+"""Draining a channel: claim a block, render it, hand it over, settle it, again, for at most one slice of time."""
+
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Protocol, TypeVar
+
+import redis
+from django.conf import settings
+from django.db import connection
+
+from campaigns import circuit, clock, content, ledger, optout, providers, rendering
+from campaigns.channels.outcomes import ChannelDown, Email, Kind, MayContinue, Outcome, Sms
+from campaigns.channels.pacing import Grant, Pacing
+from campaigns.channels.smtp import SmtpChannel
+from campaigns.channels.twilio import TwilioChannel
+from campaigns.models import Entrant, Step
+from campaigns.models.words import Channel, Reason, Scope, SuppressionReason
+
+SLICE = 2.0
+"""Seconds after which a drain ends and, if there is more, is queued anew: nothing else waits longer behind it."""
+
+BLOCK = 100
+"""Most deliveries in one claim: about what a plain mail server takes in half a second."""
+
+LEASE = timedelta(seconds=180)
+"""Longer than a slice and the longest wait for a server's answer together."""
+
+STOP_SIGNAL_AGE = 0.5
+"""Seconds: how old the last look at the stop signal may be when a message is handed over."""
+
+M = TypeVar("M", Email, Sms)
+Given = TypeVar("Given", Email, Sms, contravariant=True)
+
+
+class Carrier(Protocol[Given]):
+    """What a drain asks of a channel."""
+
+    def send(self, messages: Iterable[Given], may_continue: MayContinue) -> Iterator[Outcome]:
+        """Hands messages over one after the other and yields what became of each."""
+        ...
+
+
+@dataclass
+class StopSignal:
+    """Whether anything was paused, stopped or held since a block was claimed."""
+
+    epoch: int = field(default_factory=ledger.stop_epoch)
+    looked_at: float = field(default_factory=time.monotonic)
+    risen: bool = False
+
+    def may_continue(self) -> bool:
+        """Asked before each hand-over; looks at the database when its last look is too old."""
+        if not self.risen and time.monotonic() - self.looked_at > STOP_SIGNAL_AGE:
+            self.risen = ledger.stop_epoch() != self.epoch
+            self.looked_at = time.monotonic()
+        return not self.risen
+
+
+class Drain:
+    """One process's way of sending on one channel; its connection to the provider outlives a slice."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+
+    @cached_property
+    def carrier(self) -> SmtpChannel | TwilioChannel:
+        """The connection to the provider, made with the first message. Raises ChannelDown when it is not set up."""
+        problem = providers.problem(self.channel)
+        if problem:
+            raise ChannelDown(Kind.POLICY, "", problem)
+        return providers.email() if self.channel == Channel.EMAIL else providers.sms()
+
+    @cached_property
+    def pacing(self) -> Pacing:
+        rate = settings.EMAIL_RATE if self.channel == Channel.EMAIL else settings.SMS_RATE
+        return Pacing(
+            redis.Redis.from_url(settings.REDIS_URL, socket_timeout=3), f"pacing:{self.channel}", rate
+        )
+
+    def run(self, seconds: float = SLICE) -> bool:
+        """Sends for at most about `seconds`; True when there is more to do at once."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not self._block():
+                return False
+        return ledger.next_step(self.channel, clock.now()) is not None
+
+    def _block(self) -> bool:
+        """One block of one step; False when there is nothing that may be sent now."""
+        now = clock.now()
+        step_id = ledger.next_step(self.channel, now)
+        if step_id is None:
+            return False
+        allowed = circuit.allowance(self.channel, now)
+        if allowed.nothing:
+            return False
+        grant = self.pacing.grant(allowed.limit or BLOCK)
+        if not grant.count:
+            time.sleep(min(grant.start_delay, STOP_SIGNAL_AGE))
+            return True
+        signal = StopSignal()
+        claim = ledger.claim(
+            self.channel, step_id, now, limit=min(grant.count, BLOCK), lease=LEASE, holder=self.holder
+        )
+        if claim.groups:
+            self._send(claim, signal, grant)
+        return bool(claim.groups or claim.passed_over)
+
+    def _send(self, claim: ledger.Claim, signal: StopSignal, grant: Grant) -> None:
+        """Renders and hands over a block; whatever happens, every row of it is settled, held or released."""
+        step = Step.objects.select_related("campaign__event__organiser", "version", "fallback_version").get(
+            id=claim.step_id
+        )
+        message = rendering.message_of(step, self.channel)
+        block = Block(self.channel, claim, message)
+        try:
+            if self.channel == Channel.EMAIL:
+                self._carry(block, block.emails(), signal, grant)
+            else:
+                self._carry(block, block.texts(), signal, grant)
+            if block.results:
+                circuit.closed(self.channel)
+        except ChannelDown as down:
+            circuit.opened(self.channel, down.kind, down.detail, clock.now())
+        finally:
+            block.settle()
+        block.act_on_refusals(step)
+
+    def _carry(self, block: "Block", messages: Iterable[M], signal: StopSignal, grant: Grant) -> None:
+        in_turn = self.pacing.in_turn(messages, _units, signal.may_continue, grant)
+        carrier: Carrier[M] = self.carrier  # type: ignore[assignment]
+        for outcome in carrier.send(in_turn, signal.may_continue):
+            block.take(outcome)
+            if outcome.kind == Kind.POLICY:
+                circuit.opened(self.channel, Kind.POLICY, outcome.detail or outcome.code, clock.now())
+                signal.risen = True
+
+
+@dataclass
+class Block:
+    """A claim on its way: its groups by the delivery that carries each, and the outcomes that have come."""
+
+    channel: Channel
+    claim: ledger.Claim
+    message: rendering.Message
+    results: list[ledger.Result] = field(default_factory=list)
+    refused: list[tuple[Outcome, Sequence[ledger.Claimed]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.groups = {group[0].delivery: group for group in self.claim.groups}
+        self.open = {fence[0]: fence[1] for fence in self.claim.fences}
+
+    def emails(self) -> Iterator[Email]:
+        """The finished mails, each rendered when its turn has come; who lacks a value is held."""
+        for group in self.claim.groups:
+            try:
+                yield self.message.finished_email(group, clock.now())
+            except content.ContentError:
+                self._hold(group)
+
+    def texts(self) -> Iterator[Sms]:
+        """The finished texts, each rendered when its turn has come; who lacks a value is held."""
+        for group in self.claim.groups:
+            try:
+                yield self.message.finished_sms(group, clock.now())
+            except content.ContentError:
+                self._hold(group)
+
+    def take(self, outcome: Outcome) -> None:
+        """Notes what became of a carrier, for it and for those it carries."""
+        group = self.groups[outcome.key]
+        for row in group:
+            del self.open[row.delivery]
+            self.results.append(
+                ledger.Result(
+                    delivery=row.delivery,
+                    claim=row.claim,
+                    carrier=outcome.key,
+                    outcome=outcome.kind,
+                    code=outcome.code,
+                    detail=outcome.detail,
+                    provider_ref=outcome.provider_ref,
+                    version=self.message.version_id,
+                    attempts=row.attempts,
+                    latest_at=row.latest_at,
+                    retry_after=outcome.retry_after,
+                )
+            )
+        if outcome.kind in (Kind.RECIPIENT, Kind.MESSAGE):
+            self.refused.append((outcome, group))
+
+    def settle(self) -> None:
+        """Writes the outcomes, and gives back what was not handed over."""
+        ledger.settle(self.channel, self.results, clock.now())
+        ledger.release(list(self.open.items()))
+
+    def act_on_refusals(self, step: Step) -> None:
+        """A bad address is not written to again; a message that a provider refuses stops its step."""
+        for outcome, group in self.refused:
+            if outcome.kind == Kind.MESSAGE:
+                ledger.pause_step(
+                    step.id, f"The provider refuses this message: {outcome.detail or outcome.code}"
+                )
+            elif outcome.recognised:
+                _suppress(group[0].entrant, self.channel, outcome.code)
+
+    def _hold(self, group: Sequence[ledger.Claimed]) -> None:
+        fences = [(row.delivery, row.claim) for row in group]
+        ledger.hold(fences, Reason.MISSING_VALUE, clock.now())
+        for delivery, _ in fences:
+            del self.open[delivery]
+
+
+def _suppress(entrant_id: int, channel: Channel, code: str) -> None:
+    """The provider knows no such address, or its owner told the provider to stop."""
+    entrant = Entrant.objects.select_related("event").get(id=entrant_id)
+    address_hash = entrant.email_hash if channel == Channel.EMAIL else entrant.mobile_hash
+    if address_hash is None:
+        return
+    reason = SuppressionReason.HARD_BOUNCE if channel == Channel.EMAIL else SuppressionReason.BAD_NUMBER
+    if code == REPLIED_STOP:
+        reason = SuppressionReason.STOP
+    optout.suppress_hash(entrant.event.organiser_id, channel, bytes(address_hash), Scope.ALL, reason)
+
+
+REPLIED_STOP = "21610"
+"""Twilio's code for a number that has replied STOP to this sender."""
+
+
+def _units(message: Email | Sms) -> int:
+    """What a message weighs against its channel's rate: a mail is one, a text its segments."""
+    return content.segments(message.body).count if isinstance(message, Sms) else 1
+
+
+def hold_slot(channel: Channel, slots: int) -> bool:
+    """Takes one of the channel's slots for this database session; False when all are taken.
+
+    A session's advisory lock goes with its connection: a killed process frees it, and Redis has no say in it.
+    """
+    kind = SLOT_KINDS[channel]
+    with connection.cursor() as cursor:
+        for number in range(slots):
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, number])
+            if cursor.fetchone()[0]:
+                return True
+    return False
+
+
+def free_slots() -> None:
+    """Gives back whatever slot this session holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+
+
+SLOT_KINDS = {Channel.EMAIL: 101, Channel.SMS: 102}

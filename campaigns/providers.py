@@ -1,0 +1,69 @@
+"""Who carries the messages, as the environment names them: a mail server and Twilio."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from campaigns.channels.smtp import SmtpChannel
+from campaigns.channels.smtp_url import parse_email_url
+from campaigns.channels.twilio import TwilioChannel
+from campaigns.models.words import Channel
+
+SMS_IN_FLIGHT = 16
+"""Requests to Twilio under way at once: enough for 50 texts a second at 300 ms an answer."""
+
+
+def email() -> SmtpChannel:
+    """A channel to the mail server of EMAIL_URL."""
+    return SmtpChannel(parse_email_url(settings.EMAIL_URL))
+
+
+def sms() -> TwilioChannel:
+    """A channel to the Twilio account of the environment."""
+    return TwilioChannel(
+        settings.TWILIO_ACCOUNT_SID,
+        settings.TWILIO_AUTH_TOKEN,
+        sender=settings.TWILIO_MESSAGING_SERVICE_SID or settings.TWILIO_FROM,
+        base_url=settings.TWILIO_BASE_URL or None,
+        in_flight=SMS_IN_FLIGHT,
+    )
+
+
+def problem(channel: Channel) -> str:
+    """One sentence on why nothing can be sent on this channel as it is set up; empty when it can."""
+    return _email_problem() if channel == Channel.EMAIL else _sms_problem()
+
+
+def _email_problem() -> str:
+    if not settings.EMAIL_URL:
+        return "EMAIL_URL is not set: give it as smtp://user:password@host:587?tls=starttls."
+    try:
+        server = parse_email_url(settings.EMAIL_URL)
+    except ValueError as error:
+        return str(error)
+    return _only_loopback("EMAIL_URL", server.host)
+
+
+def _sms_problem() -> str:
+    needed = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+    if missing := [name for name in needed if not getattr(settings, name)]:
+        return f"{missing[0]} is not set: texts need your Twilio account."
+    if not (settings.TWILIO_FROM or settings.TWILIO_MESSAGING_SERVICE_SID):
+        return "Neither TWILIO_FROM nor TWILIO_MESSAGING_SERVICE_SID is set: texts need a sender."
+    return _only_loopback("TWILIO_BASE_URL", urlsplit(settings.TWILIO_BASE_URL).hostname or "api.twilio.com")
+
+
+def _only_loopback(variable: str, host: str) -> str:
+    """The demo writes to invented people: nothing of it may leave this machine."""
+    if not settings.DEMO or is_loopback(host):
+        return ""
+    return f"The demo sends to this machine only, and {variable} names {host}: unset it."
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its address; of names only localhost is believed."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

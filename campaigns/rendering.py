@@ -1,0 +1,192 @@
+"""From a claimed delivery to the finished message: the version compiled once, the entrant's values, the headers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parseaddr
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from campaigns import content, schedule
+from campaigns.channels.outcomes import Email, Sms
+from campaigns.ledger import Claimed
+from campaigns.models import Step, Version
+from campaigns.models.words import Channel, Purpose
+
+WARM_UP, PEN_CLOSES, ARRIVE = timedelta(minutes=25), timedelta(minutes=10), timedelta(minutes=60)
+"""How long before their start entrants are told to warm up, to be in the pen, and to arrive."""
+
+LONGEST_VALIDITY = 36_000
+"""Seconds; Twilio's longest ValidityPeriod."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One channel's message of a step as it was approved, with what is the same for all entrants."""
+
+    version_id: int
+    channel: Channel
+    purpose: str
+    step_name: str
+    event_name: str
+    event_slug: str
+    date: date
+    zone: ZoneInfo
+    venue: str
+    info_url: str
+    deferral_url: str
+    contact: str
+    organiser: str
+    postal_address: str
+    email: content.CompiledEmail | None = None
+    sms: content.CompiledSms | None = None
+
+    def values(self, group: Sequence[Claimed], now: datetime) -> dict[str, str]:
+        """What stands in the open words for the carrier of a group; nothing for what is not known."""
+        carrier = group[0]
+        start = schedule.wall_clock(self.date, carrier.wave_start or carrier.race_start, self.zone)
+        local_now = now.astimezone(self.zone).date()
+        stop_url = f"{settings.SMS_URL}/s/{carrier.short_code}"
+        page = f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}"
+        return {
+            "first_name": carrier.first_name,
+            "names": _listed([row.first_name for row in group]),
+            "event_name": self.event_name,
+            "race_name": carrier.race_name,
+            "race_date": f"{self.date:%a} {self.date.day} {self.date:%b %Y}",
+            "start_time": self._clock(start),
+            "wave": carrier.wave_name,
+            "pen_close": self._clock(start - PEN_CLOSES),
+            "bib": carrier.bib,
+            "venue": self.venue,
+            "arrive_by": self._clock(start - ARRIVE),
+            "warmup_time": self._clock(start - WARM_UP),
+            "days_to_go": str((self.date - local_now).days),
+            "organiser_name": self.organiser,
+            "organiser_address": self.postal_address,
+            "organiser_contact": self.contact,
+            "unsubscribe_url": page,
+            "preferences_url": page,
+            "info_url": self.info_url or stop_url,
+            "deferral_url": self.deferral_url,
+            "stop_url": stop_url,
+        }
+
+    def finished_email(self, group: Sequence[Claimed], now: datetime) -> Email:
+        """The carrier's mail as bytes. Raises ContentError, or MissingValue where a needed value is not known."""
+        assert self.email is not None
+        carrier = group[0]
+        rendered = self.email.render(self.values(group, now))
+        headers = self._headers(carrier, now)
+        return Email(
+            key=carrier.delivery,
+            sender=headers.from_email,
+            recipient=carrier.address,
+            data=content.build_email(rendered, headers),
+        )
+
+    def finished_sms(self, group: Sequence[Claimed], now: datetime) -> Sms:
+        """The carrier's text. Raises ContentError, or MissingValue where a needed value is not known."""
+        assert self.sms is not None
+        carrier = group[0]
+        left = int((carrier.latest_at - now).total_seconds())
+        return Sms(
+            key=carrier.delivery,
+            to=carrier.address,
+            body=self.sms.render(self.values(group, now)),
+            status_callback="",
+            validity_seconds=max(60, min(left, LONGEST_VALIDITY)),
+        )
+
+    def _headers(self, carrier: Claimed, now: datetime) -> content.EmailHeaders:
+        name, address = parseaddr(settings.EMAIL_FROM)
+        domain = address.rpartition("@")[2]
+        return content.EmailHeaders(
+            from_name=name or self.event_name,
+            from_email=address,
+            to_email=carrier.address,
+            reply_to=self.contact or address,
+            message_id=f"<{carrier.message_id}>",
+            date=now.astimezone(UTC),
+            purpose=self.purpose,
+            list_id=f"{self.purpose}.{self.event_slug}.{domain}",
+            list_name=f"{self.event_name} {self.purpose}",
+            feedback_id=f"{self.step_name}:{self.event_slug}:{self.purpose}:aidstation",
+            unsubscribe_url=""
+            if self.purpose == Purpose.SERVICE
+            else f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}",
+        )
+
+    def _clock(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self.zone):%H:%M}"
+
+
+def message_of(step: Step, channel: Channel) -> Message:
+    """The approved message of a step for a channel; an SMS step's fallback has its own version."""
+    version = step.version if step.channel == channel else step.fallback_version
+    assert version is not None
+    event = step.campaign.event
+    compiled = compiled_version(version.id, channel, event.colour)
+    return Message(
+        version_id=version.id,
+        channel=channel,
+        purpose=step.purpose,
+        step_name=step.name,
+        event_name=_short_name(event.name),
+        event_slug=event.slug,
+        date=event.date,
+        zone=event.zone,
+        venue=event.venue,
+        info_url=event.info_url,
+        deferral_url=event.deferral_url,
+        contact=event.contact_email,
+        organiser=event.organiser.name,
+        postal_address=event.postal_address or event.venue or event.organiser.name,
+        email=compiled if isinstance(compiled, content.CompiledEmail) else None,
+        sms=compiled if isinstance(compiled, content.CompiledSms) else None,
+    )
+
+
+@lru_cache(maxsize=256)
+def compiled_version(
+    version_id: int, channel: Channel, colour: str
+) -> content.CompiledEmail | content.CompiledSms:
+    """A version never changes, so it is compiled once in a process."""
+    version = Version.objects.select_related("template").get(id=version_id)
+    if channel == Channel.SMS:
+        return content.compile_sms(version.template.name, version.source)
+    return content.compile_email(version.template.name, version.source, layout(), brand=content.Brand(colour))
+
+
+def check_source(channel: str, name: str, source: str) -> None:
+    """Compiles a message source and forgets it. Raises ContentError."""
+    if channel == Channel.SMS:
+        content.compile_sms(name, source)
+    else:
+        content.compile_email(name, source, layout())
+
+
+@lru_cache(maxsize=1)
+def layout() -> content.Layout:
+    """The frame that every email stands in."""
+    folder = settings.BASE_DIR / "templates" / "layouts"
+    return content.Layout(
+        html=(folder / "email.html").read_text(encoding="utf-8"),
+        text=(folder / "email.txt").read_text(encoding="utf-8"),
+    )
+
+
+def _short_name(event_name: str) -> str:
+    """The name without the edition's year: a text has no room for it, and everyone knows the year."""
+    words = event_name.split()
+    return " ".join(words[:-1]) if len(words) > 1 and words[-1].isdigit() else event_name
+
+
+def _listed(names: Sequence[str]) -> str:
+    """ "Ana", "Ana and Ben", "Ana, Ben and Zoë"; a name that two share stands once."""
+    unique = list(dict.fromkeys(name for name in names if name))
+    if len(unique) < 2:
+        return "".join(unique)
+    return f"{', '.join(unique[:-1])} and {unique[-1]}"

@@ -1,0 +1,1 @@
+"""Django's settings, urls and wsgi entry point."""

@@ -1,0 +1,70 @@
+"""Reads settings from the environment; a secret may also stand in a file named by NAME_FILE."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable `name`, or the content of the file that NAME_FILE names, or `default`."""
+    if file := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"{name}_FILE names {file}, which cannot be read ({error.strerror}): "
+                f"correct the path, or set {name} instead."
+            ) from error
+    return os.environ.get(name, default).strip()
+
+
+def rate(name: str) -> float | None:
+    """Messages (or segments) per second, None for no limit."""
+    value = text(name)
+    if not value:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        raise ImproperlyConfigured(
+            f"{name} is '{value}': give a number above 0 per second, or leave it unset."
+        )
+    return number
+
+
+def flag(name: str) -> bool:
+    """Whether the variable is set to 1, true or yes."""
+    return text(name).lower() in {"1", "true", "yes"}
+
+
+def home() -> Path:
+    """Where embedded data and generated keys live."""
+    return Path(text("AIDSTATION_HOME", "var")).resolve()
+
+
+def key(name: str) -> str:
+    """A secret from the environment, else one made once and kept in the home folder, readable by its owner alone."""
+    if value := text(name):
+        return value
+    file = home() / "keys" / name.lower()
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_once(file, secrets.token_urlsafe(48))
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _write_once(file: Path, value: str) -> None:
+    """Writes a new file so that of two processes at once, both end with the same content."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(value, encoding="utf-8")
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,13 @@
+"""Every address that the web process answers. Pages for 404 and 500 are found by their templates' names."""
+
+from django.urls import URLPattern, path
+
+from campaigns.web import health, start, stops
+
+urlpatterns: list[URLPattern] = [
+    path("", start.start, name="start"),
+    path("u/<str:token>", stops.by_email, name="email-stop"),
+    path("s/<str:code>", stops.by_text, name="text-stop"),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+]

@@ -1,0 +1,57 @@
+"""What happens by itself: the beat schedule, and the tick that finds out what is due now, in which order."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from campaigns import clock, ledger
+from campaigns.models.words import Channel
+
+SCHEDULE = {
+    # A tick that waited for longer than its successor's turn is worthless; a day without workers must not leave
+    # 86,400 of them in the queue.
+    "tick": {"task": "tick", "schedule": 1.0, "options": {"queue": "clock", "expires": 2}},
+}
+
+PIECE = 0.2
+"""Seconds of work after which a tick ends and queues the rest: an alert never waits longer behind it."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """What a tick found: the channels with messages to send, and whether it left work of its own."""
+
+    channels: list[Channel]
+    more: bool
+
+
+def tick(piece: float = PIECE) -> Due:
+    """One look at everything that time brings about. Safe to run twice at once, and to miss.
+
+    Doubts first, then the new moments of a moved race, then openings in the order of their moments.
+    """
+    now = clock.now()
+    end = time.monotonic() + piece
+    ledger.sweep(now)
+    finished = _work_through(ledger.steps_to_redate(), lambda step: ledger.redate_chunk(step, now), end)
+    finished &= _work_through(ledger.steps_to_open(now), lambda step: _open(step, now), end)
+    ledger.finish_steps()
+    return Due([channel for channel in Channel if ledger.next_step(channel, now) is not None], not finished)
+
+
+def _open(step_id: int, now: datetime) -> bool:
+    """Opens one chunk; True when the step is done with, or is not this tick's to open."""
+    opened = ledger.open_chunk(step_id, now)
+    return opened is None or opened.complete
+
+
+def _work_through(steps: Iterable[int], one_chunk: Callable[[int], bool], end: float) -> bool:
+    """Takes each step chunk by chunk until it is finished or the time is up; True when all are finished."""
+    for step_id in steps:
+        while not one_chunk(step_id):
+            if time.monotonic() > end:
+                return False
+        if time.monotonic() > end:
+            return False
+    return True

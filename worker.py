@@ -1,0 +1,117 @@
+"""The Celery application. Tasks carry no people and no messages: each is a few lines that call campaigns."""
+
+import os
+from functools import cache
+from typing import Any
+
+import django
+from celery import Celery
+from celery.signals import worker_process_init
+from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.db import connection  # noqa: E402
+
+import scheduler  # noqa: E402
+from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
+from campaigns.models.words import Channel  # noqa: E402
+
+SLOTS = {Channel.EMAIL: 8, Channel.SMS: 2}
+"""Drains of a channel at once, over all machines."""
+
+QUEUES = ("clock", "alerts", "email", "sms")
+
+
+def broker_url(redis_url: str) -> str:
+    """The Redis address as Celery's transport spells it: a unix socket has a scheme of its own there."""
+    path, _, database = redis_url.removeprefix("unix://").partition("?db=")
+    return (
+        f"redis+socket://{path}?virtual_host={database or 0}"
+        if redis_url.startswith("unix://")
+        else redis_url
+    )
+
+
+# Celery's own Django fix-up closes the database connection before and after every task.
+app = Celery("aidstation", fixups=[])
+app.conf.update(
+    broker_url=broker_url(settings.REDIS_URL),
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+        "health_check_interval": 10,
+        "queue_order_strategy": "sorted",
+    },
+    # Each queue has an exchange and a routing key of its own: a bare Queue("alerts") binds to the default one.
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+    task_default_queue="clock",
+    task_default_exchange="clock",
+    task_default_routing_key="clock",
+    task_create_missing_queues=False,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    task_acks_late=False,
+    task_time_limit=300,
+    worker_prefetch_multiplier=1,
+    worker_enable_remote_control=False,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    beat_schedule=scheduler.SCHEDULE,
+    timezone="UTC",
+)
+
+
+@worker_process_init.connect
+def start_clean(**_: Any) -> None:
+    """A child must not speak on its parent's database session."""
+    connection.close()
+
+
+@app.task(name="tick")
+def tick() -> None:
+    """Looks at what is due and wakes the drains that have something to do."""
+    connection.close_if_unusable_or_obsolete()
+    due = scheduler.tick()
+    for channel in due.channels:
+        for _ in range(WAKE[channel]):
+            enqueue(drain, channel, queue=channel, expires=2)
+    if due.more:
+        enqueue(tick, queue="clock", expires=1)
+
+
+@app.task(name="drain")
+def drain(channel: str) -> None:
+    """Sends what is due on a channel for one slice, if one of its slots is free, and goes on if there is more."""
+    connection.close_if_unusable_or_obsolete()
+    if not hold_slot(Channel(channel), SLOTS[Channel(channel)]):
+        return
+    try:
+        more = own_drain(Channel(channel)).run()
+    finally:
+        free_slots()
+    if more:
+        enqueue(drain, channel, queue=channel, expires=2)
+
+
+WAKE = {Channel.EMAIL: 2, Channel.SMS: 1}
+"""Drains that a tick wakes: more find their own way, each that has more to do queues itself anew."""
+
+
+@cache
+def own_drain(channel: Channel) -> Drain:
+    """This process's drain, whose connections outlive a task."""
+    return Drain(channel)
+
+
+def enqueue(task: Any, *args: str, queue: str, expires: int) -> None:
+    """Queues a task once. If Redis is away nothing is lost: the next tick sees what is due."""
+    try:
+        task.apply_async(args, queue=queue, expires=expires, retry=False)
+    except OperationalError:
+        return
