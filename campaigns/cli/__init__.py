@@ -1,0 +1,38 @@
+"""The `aidstation` command: a module a noun, each loaded only when it is called."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "campaign": "campaigns.cli.campaign",
+    "deliveries": "campaigns.cli.status",
+    "demo": "campaigns.cli.demo",
+    "down": "campaigns.cli.servers",
+    "entrants": "campaigns.cli.entrants",
+    "event": "campaigns.cli.event",
+    "migrate": "campaigns.cli.servers",
+    "run": "campaigns.cli.run",
+    "status": "campaigns.cli.status",
+    "suppress": "campaigns.cli.suppress",
+    "up": "campaigns.cli.servers",
+}
+
+
+class Nouns(click.Group):
+    """Imports a command's module when it is needed: Django and its models are not loaded to print a help text."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[name]), name)
+        return command
+
+
+@click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="aidstation")
+def main() -> None:
+    """Health messages that reach every runner at the right point before and after race day."""

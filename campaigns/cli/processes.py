@@ -1,0 +1,144 @@
+"""The processes of Aid Station, kept running together on one machine."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+
+PR_SET_PDEATHSIG = 1
+
+GRACE = 90.0
+"""Seconds a process may take to end: a slice and the longest wait for a provider's answer fit in."""
+
+SETTLED = 10.0
+"""Seconds a process must have run for its next start to come at once and not after a rest."""
+
+CELERY = ["celery", "-A", "worker"]
+WORKER = [*CELERY, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+
+COMMANDS: dict[str, list[str]] = {
+    "web": ["gunicorn", "config.wsgi", "--workers", "2", "--threads", "4", "--log-level", "warning"],
+    "scheduler": [
+        *CELERY,
+        "beat",
+        "--loglevel",
+        "WARNING",
+        "--scheduler",
+        "celery.beat:Scheduler",
+        "--pidfile",
+        "",
+    ],
+    "clock": [*WORKER, "--queues", "clock,alerts", "--pool", "solo", "--hostname", "clock@%h"],
+    "email": [
+        *WORKER,
+        "--queues",
+        "email",
+        "--pool",
+        "prefork",
+        "--concurrency",
+        "2",
+        "--hostname",
+        "email@%h",
+    ],
+    "sms": [*WORKER, "--queues", "sms", "--pool", "solo", "--hostname", "sms@%h"],
+}
+"""Each service and its command, the same here and in docker-compose.yml. No worker takes another's queue: a mail
+server that hangs stops neither texts nor the clock."""
+
+
+@dataclass
+class Child:
+    """One process and how it is started again."""
+
+    name: str
+    command: list[str]
+    quiet: bool
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+
+
+@dataclass
+class Supervisor:
+    """Starts processes, starts again those that end, and stops them all. `say` takes a line for a person."""
+
+    say: Callable[[str], None]
+    children: list[Child] = field(default_factory=list)
+    stopping: bool = False
+
+    def start(self, name: str, command: list[str], *, quiet: bool = False) -> None:
+        """Starts a Python module as a process and keeps it running; `quiet` drops its standard output."""
+        child = Child(name, [sys.executable, "-m", *command], quiet)
+        self.children.append(child)
+        self._spawn(child)
+
+    def watch(self) -> None:
+        """Starts again whatever has ended; call it about twice a second."""
+        for child in self.children:
+            ended = child.process is not None and child.process.poll() is not None
+            if ended and not self.stopping and self._rested(child):
+                self.say(f"{child.name} ended and is started again.")
+                self._spawn(child)
+
+    def stop(self) -> None:
+        """Asks every process to finish what it has in hand, waits, and ends those that do not."""
+        self.stopping = True
+        # To the parent alone: a signal to its whole group would kill the task it is asked to finish.
+        for child in reversed(self.children):
+            if child.process and child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + GRACE
+        for child in self.children:
+            if child.process:
+                _wait(child.process, end)
+
+    def _rested(self, child: Child) -> bool:
+        """Whether a process that ended may be started again: one that ends at once rests for a second first."""
+        ran = time.monotonic() - child.started
+        return ran > (0.0 if ran > SETTLED else 1.0)
+
+    def _spawn(self, child: Child) -> None:
+        child.started = time.monotonic()
+        child.process = subprocess.Popen(
+            child.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if child.quiet else None,
+            # A session of its own: Ctrl-C at the terminal reaches the supervisor alone.
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+
+
+def until_signalled(each: Callable[[], None], pause: float = 0.5) -> None:
+    """Calls `each` again and again until the process is told to end (SIGINT, SIGTERM)."""
+    told = False
+
+    def note(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while not told:
+            each()
+            time.sleep(pause)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_with_parent() -> None:
+    """In the child: a supervisor that is killed takes its processes along, each as by SIGTERM."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _wait(process: subprocess.Popen[bytes], end: float) -> None:
+    try:
+        process.wait(max(0.1, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

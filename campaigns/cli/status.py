@@ -1,0 +1,101 @@
+"""`aidstation status` and `aidstation deliveries`: how things stand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from campaigns.cli import output, ready
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+
+@click.command()
+@click.argument("slug")
+@output.json_option
+def status(slug: str, as_json: bool) -> None:
+    """Counts per step and state of event SLUG, what comes next, lateness, doubts and stopped providers."""
+    ready.prepare()
+    from campaigns import report
+    from campaigns.cli.event import event_named
+
+    event = event_named(slug)
+    found = report.status(event)
+    if as_json:
+        output.print_json(found)
+        return
+    click.echo(sentence(event.name, found, event.zone))
+    table = Table("Step", "By", "State", f"Moment ({event.timezone})", "Deliveries")
+    for step in found["steps"]:
+        counts = ", ".join(f"{count:,} {state}" for state, count in step["counts"].items())
+        table.add_row(
+            step["name"], step["channel"], step["state"], shown_moment(step["due_at"], event.zone), counts
+        )
+        if step["state_reason"]:
+            table.add_row("", "", step["state_reason"])
+    Console().print(table)
+    for channel, reason in found["stopped_providers"].items():
+        click.echo(f"Sending by {channel} has stopped: {reason}")
+
+
+def sentence(name: str, found: dict[str, Any], zone: ZoneInfo) -> str:
+    """One sentence that says how things stand and what comes next."""
+    words = f"{name} on {found['date']:%a} {found['date'].day} {found['date']:%b %Y}: {found['entrants']:,} entrants"
+    words += f", campaign {found['campaign']}"
+    if found["incident_hold"]:
+        words += ", INCIDENT HOLD"
+    ahead = sorted((step for step in found["steps"] if step["ahead"]), key=lambda step: step["due_at"])
+    if ahead:
+        words += f". Next: {ahead[0]['name']} on {shown_moment(ahead[0]['due_at'], zone)}"
+    if found["doubts"]:
+        words += f". Doubts: {found['doubts']:,}"
+    return f"{words}."
+
+
+def shown_moment(moment: datetime | None, zone: ZoneInfo) -> str:
+    """A moment as people of the race read it: "Tue 3 Aug 2027, 10:00"."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
+
+
+@click.command()
+@click.argument("slug")
+@click.option("--step", default="", metavar="NAME", help="Only this step.")
+@click.option("--state", default="", metavar="STATE", help="Only deliveries in this state.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@output.json_option
+def deliveries(slug: str, step: str, state: str, as_csv: bool, as_json: bool) -> None:
+    """The ledger of event SLUG: one line a delivery, as a table, CSV, or JSON lines with --json."""
+    ready.prepare()
+    from campaigns import report
+    from campaigns.cli.event import event_named
+    from campaigns.models.words import DeliveryState
+
+    if state and state not in DeliveryState.values:
+        raise output.Refused(
+            f"There is no state '{state}': the states are {', '.join(DeliveryState.values)}."
+        )
+    rows = report.deliveries(event_named(slug), step=step, state=state)
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row, default=str))
+        return
+    if as_csv:
+        writer = csv.DictWriter(sys.stdout, report.COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+        return
+    table = Table(*report.COLUMNS)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
