@@ -1,0 +1,279 @@
+"""The only code that records that somebody wants to hear less, and takes it back when they change their mind.
+
+It knows addresses and consents; it must not know pages, commands or deliveries: the next claim asks again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from campaigns import addresses, clock, revision
+from campaigns.models import Consent, ConsentEvent, Entrant, Organiser, Suppression
+from campaigns.models.words import Channel, Purpose, Scope, SuppressionReason
+
+PAGE = "stop page"
+ONE_CLICK = "one-click"
+"""Where a stop came from, as the consent story tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One thing a person can stop: what it closes for their address, and the consents it withdraws."""
+
+    channel: Channel
+    scope: Scope
+    purposes: tuple[Purpose, ...]
+
+
+TIPS_BY_EMAIL = Stop(Channel.EMAIL, Scope.TIPS_AND_SPONSOR, (Purpose.TIPS, Purpose.SPONSOR))
+TIPS_BY_TEXT = Stop(Channel.SMS, Scope.TIPS_AND_SPONSOR, (Purpose.TIPS, Purpose.SPONSOR))
+ALL_TEXTS = Stop(Channel.SMS, Scope.ALL, tuple(Purpose))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an address gets from an organiser on one channel today, and what its owner has stopped."""
+
+    channel: Channel
+    granted: frozenset[str]
+    """Purposes with a yes from at least one entrant at the address."""
+    closed: Mapping[str, str]
+    """Scope and reason of each suppression."""
+
+    @property
+    def planned(self) -> bool:
+        """Whether anything may come that is not an alert."""
+        return not self.closed.keys() & {Scope.ALL, Scope.ALL_BUT_ALERTS}
+
+    @property
+    def tips(self) -> bool:
+        return self._agreed(Purpose.TIPS)
+
+    @property
+    def sponsor(self) -> bool:
+        return self._agreed(Purpose.SPONSOR)
+
+    @property
+    def service(self) -> bool:
+        """Every planned text needs a yes to texts; an email about the race itself needs only the entry."""
+        return self.planned and (self.channel == Channel.EMAIL or Purpose.SERVICE in self.granted)
+
+    @property
+    def alerts(self) -> bool:
+        return Scope.ALL not in self.closed
+
+    def stopped(self, stop: Stop) -> bool:
+        """Whether this is closed, by whomever."""
+        return stop.scope in self.closed
+
+    def undoable(self, stop: Stop) -> bool:
+        """Whether it was closed by a press on a stop, which another press takes back."""
+        return self.closed.get(stop.scope) == SuppressionReason.UNSUBSCRIBED
+
+    def _agreed(self, purpose: Purpose) -> bool:
+        return self.service and Scope.TIPS_AND_SPONSOR not in self.closed and purpose in self.granted
+
+
+def stop_tips_by_email(entrant: Entrant, source: str = PAGE) -> bool:
+    """No more tips and sponsor messages from this organiser to this entrant's email address.
+
+    That goes for everyone on the address. Returns whether anything changed: a second press changes nothing.
+    """
+    return _stop(entrant, TIPS_BY_EMAIL, source)
+
+
+def stop_tips_by_text(entrant: Entrant, source: str = PAGE) -> bool:
+    """No more tips and sponsor messages to this entrant's number; as `stop_tips_by_email`."""
+    return _stop(entrant, TIPS_BY_TEXT, source)
+
+
+def stop_all_texts(entrant: Entrant, source: str = PAGE) -> bool:
+    """No more texts of any kind to this entrant's number, alerts too; as `stop_tips_by_email`."""
+    return _stop(entrant, ALL_TEXTS, source)
+
+
+@transaction.atomic
+def undo(entrant: Entrant, stop: Stop, wording: str) -> bool:
+    """Takes back a person's own stop and grants again what it withdrew, and nothing that was off before.
+
+    `wording` is what they pressed. A bounce, a complaint, STOP or an entry by hand stays. Returns whether
+    there was a stop to take back.
+    """
+    found = _own_stop(entrant, stop)
+    if found is None:
+        return False
+    found.delete()
+    withdrawn = _consents(entrant, stop).filter(granted=False, withdrawn_at=found.at)
+    _answer(withdrawn, granted=True, withdrawn_at=None, source=f"{PAGE}, undone", wording=wording)
+    _bump(_people(entrant, stop.channel))
+    return True
+
+
+def standing(entrant: Entrant, channel: Channel) -> Standing:
+    """How things stand today for this entrant's address, all of the organiser's events taken together."""
+    consents = Consent.objects.filter(entrant__in=_people(entrant, channel), channel=channel, granted=True)
+    return Standing(
+        channel=channel,
+        granted=frozenset(consents.values_list("purpose", flat=True)),
+        closed=dict(_suppressions(entrant, channel).values_list("scope", "reason")),
+    )
+
+
+@transaction.atomic
+def suppress(
+    organiser: Organiser, channel: Channel, address: str, scope: Scope, reason: SuppressionReason
+) -> bool:
+    """Closes a normalised email address or E.164 number for this organiser; consents are left as they are.
+
+    Returns whether it was open before.
+    """
+    found = hash_of(channel, address)
+    added = suppress_hash(organiser.pk, channel, found, scope, reason)
+    if added:
+        _bump(_people_at(organiser.pk, channel, found))
+    return added
+
+
+@transaction.atomic
+def lift(organiser: Organiser, channel: Channel, address: str, scope: Scope | None = None) -> int:
+    """Opens an address again, for one scope or for all; returns how many suppressions that removed.
+
+    Consents that the person withdrew stay withdrawn: only they can give them again.
+    """
+    found = hash_of(channel, address)
+    rows = Suppression.objects.filter(organiser=organiser, channel=channel, address_hash=found)
+    removed, _ = (rows.filter(scope=scope) if scope else rows).delete()
+    if removed:
+        _bump(_people_at(organiser.pk, channel, found))
+    return removed
+
+
+def suppress_hash(
+    organiser_id: int, channel: Channel, address_hash: bytes, scope: Scope, reason: SuppressionReason
+) -> bool:
+    """Closes the address with this hash, in the caller's transaction; returns whether it was open before.
+
+    It leaves the event's row alone: the ledger calls this while settling, and a suppression alone never
+    adds anyone to a step.
+    """
+    _, added = _closed(organiser_id, channel, address_hash, scope, reason)
+    return added
+
+
+def hash_of(channel: Channel, address: str) -> bytes:
+    """The keyed hash of an address as entrants carry it; upper and lower case of an email are the same."""
+    return addresses.address_hash(address.lower() if channel == Channel.EMAIL else address)
+
+
+@transaction.atomic
+def _stop(entrant: Entrant, stop: Stop, source: str) -> bool:
+    added, since = _close(entrant, stop)
+    # All that a stop withdraws bears the moment of the stop that stands, so that `undo` finds it by that.
+    granted = _consents(entrant, stop).filter(granted=True)
+    withdrew = _answer(granted, granted=False, withdrawn_at=since, source=source)
+    if added or withdrew:
+        _bump(_people(entrant, stop.channel))
+    return added or withdrew > 0
+
+
+def _close(entrant: Entrant, stop: Stop) -> tuple[bool, datetime]:
+    """Suppresses the entrant's address if there is one; whether that is new, and since when it is closed."""
+    address_hash = _address_hash(entrant, stop.channel)
+    if address_hash is None:
+        return False, clock.now()
+    row, added = _closed(
+        entrant.event.organiser_id, stop.channel, address_hash, stop.scope, SuppressionReason.UNSUBSCRIBED
+    )
+    return added, row.at
+
+
+def _closed(
+    organiser_id: int, channel: Channel, address_hash: bytes, scope: Scope, reason: SuppressionReason
+) -> tuple[Suppression, bool]:
+    """The suppression, made or found, and whether it is new. It is locked: an undo at once waits its turn."""
+    return Suppression.objects.select_for_update(no_key=True).get_or_create(
+        organiser_id=organiser_id,
+        channel=channel,
+        address_hash=address_hash,
+        scope=scope,
+        defaults={"reason": reason, "at": clock.now()},
+    )
+
+
+def _answer(
+    consents: QuerySet[Consent],
+    *,
+    granted: bool,
+    withdrawn_at: datetime | None,
+    source: str,
+    wording: str = "",
+) -> int:
+    """Gives these consents one answer and tells it in the consent story; returns how many there were."""
+    at = clock.now()
+    # Locked in id order, as everywhere, so that two presses at once cannot wait for each other.
+    found = list(consents.select_for_update(no_key=True).order_by("id"))
+    Consent.objects.filter(pk__in=[row.pk for row in found]).update(
+        granted=granted, withdrawn_at=withdrawn_at, source=source, wording=wording, at=at
+    )
+    ConsentEvent.objects.bulk_create(
+        ConsentEvent(
+            entrant_id=row.entrant_id,
+            channel=row.channel,
+            purpose=row.purpose,
+            granted=granted,
+            source=source,
+            wording=wording,
+            at=at,
+        )
+        for row in found
+    )
+    return len(found)
+
+
+def _bump(people: QuerySet[Entrant]) -> None:
+    """Raises the revision of these people's events, in id order: the last act of a transaction."""
+    for event_id in people.order_by("event_id").values_list("event_id", flat=True).distinct():
+        revision.bump(event_id)
+
+
+def _consents(entrant: Entrant, stop: Stop) -> QuerySet[Consent]:
+    people = _people(entrant, stop.channel)
+    return Consent.objects.filter(entrant__in=people, channel=stop.channel, purpose__in=stop.purposes)
+
+
+def _people(entrant: Entrant, channel: Channel) -> QuerySet[Entrant]:
+    """Everyone of the organiser's events who is written to at this entrant's address."""
+    address_hash = _address_hash(entrant, channel)
+    if address_hash is None:
+        return Entrant.objects.filter(pk=entrant.pk)
+    return _people_at(entrant.event.organiser_id, channel, address_hash)
+
+
+def _people_at(organiser_id: int, channel: Channel, address_hash: bytes) -> QuerySet[Entrant]:
+    # Served by entrants_by_email and entrants_by_mobile, once for each event of the organiser.
+    at_address = {"email_hash" if channel == Channel.EMAIL else "mobile_hash": address_hash}
+    return Entrant.objects.filter(event__organiser_id=organiser_id, **at_address)
+
+
+def _suppressions(entrant: Entrant, channel: Channel) -> QuerySet[Suppression]:
+    return Suppression.objects.filter(
+        organiser_id=entrant.event.organiser_id,
+        channel=channel,
+        # Nobody's hash is empty: an entrant without an address has no suppression.
+        address_hash=_address_hash(entrant, channel) or b"",
+    )
+
+
+def _own_stop(entrant: Entrant, stop: Stop) -> Suppression | None:
+    rows = _suppressions(entrant, stop.channel).filter(
+        scope=stop.scope, reason=SuppressionReason.UNSUBSCRIBED
+    )
+    return rows.select_for_update().first()
+
+
+def _address_hash(entrant: Entrant, channel: Channel) -> bytes | None:
+    stored = entrant.email_hash if channel == Channel.EMAIL else entrant.mobile_hash
+    return None if stored is None else bytes(stored)
