@@ -1,11 +1,13 @@
 """The Celery application. Tasks carry no people and no messages: each is a few lines that call campaigns."""
 
 import os
+import warnings
 from functools import cache
 from typing import Any
 
 import django
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import worker_process_init
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
@@ -36,6 +38,9 @@ def broker_url(redis_url: str) -> str:
     )
 
 
+# Nothing is unpickled here: what Celery warns of when it runs as root does not arise.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
 # Celery's own Django fix-up closes the database connection before and after every task.
 app = Celery("aidstation", fixups=[])
 app.conf.update(
@@ -54,6 +59,7 @@ app.conf.update(
     task_default_exchange="clock",
     task_default_routing_key="clock",
     task_create_missing_queues=False,
+    accept_content=["json"],
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
     task_acks_late=False,

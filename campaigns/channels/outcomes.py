@@ -79,7 +79,7 @@ class ChannelDown(Exception):  # noqa: N818 - a state of the channel, not a faul
 
 
 _ADDRESS = re.compile(r"<?[^\s<>@,;:\"']+(?:@|%40)[^\s<>@,;:\"']+>?")
-_NUMBER = re.compile(r"\+?\d(?:[ ().-]?\d){6,}")
+_NUMBER = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,}")
 _LONGEST_DETAIL = 200
 
 

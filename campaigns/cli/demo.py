@@ -43,7 +43,8 @@ def demo(once: bool, as_json: bool) -> None:
     begun = time.monotonic()
     _refuse_other_hosts()
     say = _speaker(as_json)
-    supervisor = Supervisor(say)
+    log = ready.home() / "demo.log"
+    supervisor = Supervisor(say, log)
     with alone(), servers_until_the_end():
         try:
             places = _begin(supervisor)
@@ -82,7 +83,7 @@ def _begin(supervisor: Supervisor) -> Places:
     with tempfile.TemporaryDirectory() as folder:
         announce = Path(folder) / "ports"
         ports = ["--smtp-port", "0", "--http-port", str(_port(8025)), "--announce", str(announce)]
-        supervisor.start("postbox", ["postbox", *ports], quiet=True)
+        supervisor.start("postbox", ["postbox", *ports])
         found = _announced(announce)
     places = Places(found["page_url"], f"http://127.0.0.1:{_port(8000)}")
     os.environ |= {
@@ -120,7 +121,7 @@ def _announced(file: Path) -> dict[str, str]:
             return found
         except (OSError, ValueError):
             time.sleep(0.05)
-    raise output.NotReady("The postbox did not start within 20 s.")
+    raise output.NotReady("The postbox did not start within 20 s: see demo.log in AIDSTATION_HOME.")
 
 
 def _tell(say: Any) -> list[Event]:

