@@ -157,7 +157,7 @@ def suppress_hash(
     """Closes the address with this hash, in the caller's transaction; returns whether it was open before.
 
     It leaves the event's row alone: the ledger calls this while settling, and a suppression alone never
-    adds anyone to a step.
+    adds anyone to a step. The row stays locked until the commit: close several in the order of their hashes.
     """
     _, added = _closed(organiser_id, channel, address_hash, scope, reason)
     return added

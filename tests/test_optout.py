@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from reigate import (
     EMAIL_SPONSOR,
@@ -276,3 +278,72 @@ def test_tips_by_text_need_the_yes_to_texts_as_well() -> None:
     assert not standing.tips
     assert not standing.service
     assert standing.alerts
+
+
+def at_once(*acts: Callable[[], bool]) -> list[bool]:
+    """Runs the acts on as many connections of their own; an error in one of them is raised here."""
+
+    def on_own_connection(act: Callable[[], bool]) -> bool:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(on_own_connection, acts))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_presses_at_once_are_one_stop() -> None:
+    event = make_event()
+    family = [make_entrant(event) for _ in range(6)]
+    revision = revision_of(event)
+    pressed = at_once(*(lambda entrant=entrant: optout.stop_tips_by_email(entrant) for entrant in family))
+    assert sorted(pressed) == [False] * 5 + [True]
+    assert ConsentEvent.objects.filter(granted=False).count() == 2 * len(family)
+    assert revision_of(event) == revision + 1
+
+
+def before_the_commit_of(first: Callable[[], bool], second: Callable[[], bool]) -> bool:
+    """Runs `second` on a connection of its own while the transaction of `first` is still open."""
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert first()
+            waiting = pool.submit(at_once, second)
+            sleep(0.3)
+        return waiting.result()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_press_during_an_undo_is_not_lost() -> None:
+    entrant = make_entrant(make_event())
+    optout.stop_tips_by_email(entrant)
+    assert before_the_commit_of(
+        lambda: optout.undo(entrant, optout.TIPS_BY_EMAIL, wording="again"),
+        lambda: optout.stop_tips_by_email(entrant),
+    )
+    assert Suppression.objects.exists()
+    assert not {EMAIL_TIPS, EMAIL_SPONSOR} & granted(entrant)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_stops_at_once_withdraw_a_consent_once() -> None:
+    entrant = make_entrant(make_event())
+    before_the_commit_of(lambda: optout.stop_all_texts(entrant), lambda: optout.stop_tips_by_text(entrant))
+    assert ConsentEvent.objects.filter(channel="sms", purpose="tips", granted=False).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_presses_and_undos_at_once_never_end_half_done() -> None:
+    entrant = make_entrant(make_event())
+
+    def press() -> bool:
+        return optout.stop_tips_by_email(entrant)
+
+    def undo() -> bool:
+        return optout.undo(entrant, optout.TIPS_BY_EMAIL, wording="again")
+
+    for _ in range(15):
+        at_once(press, undo, press, undo)
+        stopped = Suppression.objects.exists()
+        assert ({EMAIL_TIPS, EMAIL_SPONSOR} <= granted(entrant)) is not stopped

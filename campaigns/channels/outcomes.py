@@ -65,7 +65,7 @@ class Outcome:
     recognised: bool = True
 
 
-class ChannelDown(Exception):  # noqa: N818 - a state of the channel, not a fault of ours
+class ChannelDown(Exception):
     """The channel could not be opened; no message was tried since the last outcome, release the rest.
 
     `kind` is TRANSIENT (network, a server that is busy) or POLICY (a person must change something).

@@ -74,7 +74,8 @@ class SmtpChannel:
         self._renew_when_worn()
         if self._connection is None:
             self._connection = open_connection(self._server, self._connect_timeout)
-            return self._connection if may_continue() else None
+            if not may_continue():
+                self.close()
         return self._connection
 
     def _renew_when_worn(self) -> None:

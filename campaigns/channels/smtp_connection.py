@@ -19,7 +19,7 @@ _MOST_LINES = 100
 _LAST_WORDS = 1.0  # seconds: what a server said before a reset is already here, or it never comes
 
 
-class Lost(Exception):  # noqa: N818 - often no fault: servers may hang up between messages
+class Lost(Exception):
     """The connection is no longer usable. `sent`: everything was written and only the answer is missing."""
 
     def __init__(self, reason: str, *, sent: bool) -> None:
@@ -41,7 +41,10 @@ class Connection:
         """Write and return the one complete answer, by `deadline` (monotonic seconds). Raises Lost.
 
         When writing fails, the socket is read to its end first: an answer given before the reset counts.
+        An answer that came unasked must never be taken for this command's.
         """
+        if self._buffer:
+            raise Lost("The mail server spoke out of turn.", sent=False)
         self.used_at = monotonic()
         try:
             self.sock.settimeout(_left(deadline))

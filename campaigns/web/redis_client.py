@@ -4,8 +4,6 @@ from functools import cache
 
 from django.conf import settings
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 PATIENCE = 0.5
 """Seconds: a page must not hang because Redis does."""
@@ -14,9 +12,4 @@ PATIENCE = 0.5
 @cache
 def client() -> Redis:
     """A shared client; its calls raise redis.RedisError within PATIENCE when Redis is away."""
-    return Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=PATIENCE,
-        socket_connect_timeout=PATIENCE,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)

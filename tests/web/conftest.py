@@ -24,8 +24,9 @@ def empty_redis() -> None:
 
 
 @pytest.fixture
-def no_redis(settings: Settings) -> Iterator[None]:
-    """Nothing listens where Redis should be; the client is the real one."""
+def no_redis(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing listens where Redis should be; the client is the real one, and may not wait to try again."""
+    monkeypatch.setattr("redis.retry.sleep", lambda _: pytest.fail("a page waits for Redis"))
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     redis_client.client.cache_clear()
     yield
