@@ -66,7 +66,7 @@ $(MARKS)/project: pyproject.toml $(wildcard */__init__.py) $(MARKS)/packages
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(MARKS)/dev: requirements-dev.lock $(MARKS)/packages
+$(MARKS)/dev: requirements-dev.lock $(MARKS)/packages | $(MARKS)/project
 	@echo "Setting up for development: the packages of requirements-dev.lock"
 	@$(PIP) install --require-hashes -r requirements-dev.lock || { $(OFFLINE); }
 	@touch $@

@@ -124,7 +124,8 @@ def _save_step(
     enabled = fields.pop("enabled")
     fields |= {"template": version.template, "fallback_template": fallback.template if fallback else None}
     content_hash = _content_hash(fields, version, fallback)
-    step = campaign.steps.filter(name=name).first()
+    # Locked: an opening's progress, or a pause by a drain, is not overwritten with what was read here.
+    step = campaign.steps.select_for_update(no_key=True).filter(name=name).first()
     if step is None:
         state = StepState.WAITING if enabled else StepState.OFF
         campaign.steps.create(**fields, state=state, content_hash=content_hash)

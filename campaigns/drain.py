@@ -12,6 +12,8 @@ from typing import Protocol, TypeVar
 import redis
 from django.conf import settings
 from django.db import connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from campaigns import circuit, clock, content, ledger, optout, providers, rendering
 from campaigns.channels.outcomes import ChannelDown, Email, Kind, MayContinue, Outcome, Sms
@@ -27,8 +29,8 @@ SLICE = 2.0
 BLOCK = 100
 """Most deliveries in one claim: about what a plain mail server takes in half a second."""
 
-LEASE = timedelta(seconds=180)
-"""Longer than a slice and the longest wait for a server's answer together."""
+LEASE = timedelta(seconds=300)
+"""Longer than a slice and the longest hand-over together: opening, an envelope and a body each wait for a minute."""
 
 STOP_SIGNAL_AGE = 0.5
 """Seconds: how old the last look at the stop signal may be when a message is handed over."""

@@ -40,7 +40,9 @@ STATIC_ROOT = BASE_DIR / "templates" / "static"
 WHITENOISE_ROOT = None
 
 DATABASE_URL = environment.text("DATABASE_URL")
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=None)} if DATABASE_URL else {}
+DATABASES = {}
+if DATABASE_URL:
+    DATABASES["default"] = dj_database_url.parse(DATABASE_URL, conn_max_age=None, conn_health_checks=True)
 if DATABASES and DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured(
         "DATABASE_URL must name a Postgres database: postgresql://user:password@host/name."

@@ -1,21 +1,42 @@
 """Events, entrants and campaigns for tests, each made with a word or two."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import transaction
+import time_machine
+from django.db import connection, transaction
 
-from campaigns import addresses, campaign, rendering, revision
-from campaigns.models import Campaign, Consent, Entrant, Event, Guardian, Organiser, Race, Step
+import scheduler
+from campaigns import addresses, campaign, ledger, rendering, revision
+from campaigns.models import (
+    Campaign,
+    Consent,
+    Delivery,
+    Entrant,
+    Event,
+    Guardian,
+    Organiser,
+    Outbox,
+    Race,
+    Step,
+    Template,
+)
+from campaigns.models.words import Channel, StepKind, StepState
 from campaigns.plan import load_plan
 
 RACE_DAY = date(2027, 9, 19)
+DUE = datetime(2027, 8, 3, 9, 0, tzinfo=UTC)
+"""When the usual step of a campaign is due: 47 days before the race, 10:00 in London."""
+
 AT = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parent.parent
 YES = (("email", "tips"), ("sms", "service"), ("sms", "tips"))
+
+T = TypeVar("T")
 
 _numbers = itertools.count(1)
 
@@ -125,11 +146,11 @@ def a_plan(*steps: str, catch_up: bool = False, quiet_hours: str = "off") -> str
     return head + "".join(steps) + tail
 
 
-def a_campaign(event: Event, *steps: str, live: bool = True, **plan: Any) -> Campaign:
-    """The event's campaign with these steps, approved and live."""
-    text = a_plan(*(steps or (a_step(),)), **plan)
-    sources = campaign.Sources(ROOT / "templates")
-    loaded = campaign.load(event, load_plan(text, file="plan.toml"), sources, rendering.check_source)
+def a_campaign(
+    event: Event, *steps: str, live: bool = True, folder: Path = ROOT / "templates", **plan: Any
+) -> Campaign:
+    """The event's campaign with these steps, approved and live; its messages are read from `folder`."""
+    loaded = load(event, *steps, folder=folder, **plan)
     campaign.approve(loaded, "ann@example.org", [])
     loaded.refresh_from_db()
     if live:
@@ -138,9 +159,100 @@ def a_campaign(event: Event, *steps: str, live: bool = True, **plan: Any) -> Cam
     return loaded
 
 
+def load(event: Event, *steps: str, folder: Path = ROOT / "templates", **plan: Any) -> Campaign:
+    """Brings the event's campaign to a plan with these steps; approves nothing."""
+    text = a_plan(*(steps or (a_step(),)), **plan)
+    return campaign.load(
+        event, load_plan(text, file="plan.toml"), campaign.Sources(folder), rendering.check_source
+    )
+
+
 def the_step(loaded: Campaign, name: str = "tip") -> Step:
     """A step of a campaign by name, fresh from the database."""
     return Step.objects.get(campaign=loaded, name=name)
+
+
+def an_alert(loaded: Campaign, channel: str = "email", **fields: Any) -> Step:
+    """An alert that was released: a step of its own, approved for the event's date."""
+    template, _ = Template.objects.get_or_create(event=loaded.event, channel=channel, name="alert-heat")
+    version = template.versions.first() or template.versions.create(
+        number=1, source="Heat.", content_hash="heat", created_at=AT
+    )
+    defaults = {
+        "name": f"heat#{next(_numbers)}",
+        "position": 99,
+        "audience": "all",
+        "purpose": "service",
+        "latest": timedelta(hours=3),
+        "state": StepState.SENDING,
+        "approved_date": loaded.event.date,
+        "dated_version": Event.objects.get(id=loaded.event_id).plan_version,
+    }
+    return Step.objects.create(
+        campaign=loaded,
+        kind=StepKind.ALERT,
+        channel=channel,
+        template=template,
+        version=version,
+        content_hash="heat",
+        approved_hash="heat",
+        **(defaults | fields),
+    )
+
+
+def queue(step: Step, people: Iterable[Entrant], due: datetime = DUE, **fields: Any) -> list[Delivery]:
+    """Deliveries of a step as an opening makes them, due at `due` and worth sending for 24 hours."""
+    version = Event.objects.get(campaign=step.campaign_id).plan_version
+    values = {
+        "step": step,
+        "channel": step.channel,
+        "plan_version": version,
+        "due_at": due,
+        "latest_at": due + timedelta(hours=24),
+        **fields,
+    }
+    made = Delivery.objects.bulk_create(Delivery(entrant=person, **values) for person in people)
+    Outbox.objects.bulk_create(
+        Outbox(delivery=row, channel=row.channel, step=step, due_at=row.due_at) for row in made
+    )
+    Step.objects.filter(id=step.id).update(dated_version=version)
+    return made
+
+
+def tick_at(at: datetime) -> scheduler.Due:
+    """One look at what is due, by a clock that stands still at `at`."""
+    with time_machine.travel(at, tick=False):
+        return scheduler.tick()
+
+
+def claim_at(at: datetime, step: Step, channel: Channel = Channel.EMAIL, limit: int = 500) -> ledger.Claim:
+    """What a drain would claim of a step at `at`."""
+    return ledger.claim(channel, step.id, at, limit=limit, lease=LEASE, holder="test")
+
+
+def names(claim: ledger.Claim) -> list[list[str]]:
+    """The first names in a claim, a list for each message."""
+    return [[row.first_name for row in group] for group in claim.groups]
+
+
+def fate(person: Entrant) -> tuple[str, str]:
+    """State and reason of an entrant's one delivery."""
+    return Delivery.objects.values_list("state", "reason").get(entrant=person)
+
+
+def elsewhere(act: Callable[[], T]) -> "Future[T]":
+    """Runs `act` on a database connection of its own, in a thread, and closes the connection."""
+
+    def run() -> T:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    pool = ThreadPoolExecutor(1)
+    running = pool.submit(run)
+    pool.shutdown(wait=False)
+    return running
 
 
 def moment(text: str) -> datetime:

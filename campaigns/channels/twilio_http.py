@@ -59,7 +59,7 @@ class TwilioHttp(TwilioHttpClient):  # type: ignore[misc]
         self.timeout = (connect_timeout, read_timeout)
         self._base = urlsplit(base_url) if base_url else None
         for scheme in ("http://", "https://"):
-            self.session.mount(scheme, _Adapter(pool_maxsize=connections, max_retries=3))
+            self.session.mount(scheme, _Adapter(pool_maxsize=connections, max_retries=0))
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         """Send one request to the base URL's host in place of Twilio's."""

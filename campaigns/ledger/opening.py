@@ -73,7 +73,9 @@ def open_chunk(step_id: int, now: datetime, *, chunk: int = CHUNK) -> Opened | N
     with transaction.atomic():
         if not gate.try_lock(gate.OPENING, step_id):
             return None
-        step = Step.objects.select_related("campaign__event").get(id=step_id)
+        # Locked: a pause, a move of the race or a new plan waits, and is not overwritten by the progress below.
+        locked = Step.objects.select_for_update(of=("self",), no_key=True)
+        step = locked.select_related("campaign__event").get(id=step_id)
         event = step.campaign.event
         field = Field.of(event)
         times = field.moments(step, now)

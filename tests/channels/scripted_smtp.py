@@ -47,7 +47,7 @@ class Mail:
         return b"".join(line.removeprefix(b".") for line in self.raw.splitlines(keepends=True))
 
 
-class Gone(Exception):  # noqa: N818 - the script asked for it
+class Gone(Exception):
     """The script ended the connection."""
 
 
@@ -154,6 +154,7 @@ class _Session:
         self.server, self.sock, self.number = server, sock, number
         self.lines = sock.makefile("rb")
         self.sender = self.recipient = ""
+        self.stage = "idle"  # idle | mail | rcpt, kept as strictly as a real server does
 
     def run(self) -> None:
         self.server.say(self.sock, self.server.next_answer("CONNECT", DEFAULTS["CONNECT"]))
@@ -165,12 +166,16 @@ class _Session:
     def _answer(self, command: str) -> None:
         verb = command.split(" ")[0].split(":")[0].upper()
         default = self.server.ehlo() if verb == "EHLO" else DEFAULTS.get(verb, b"500 5.5.1 what\r\n")
+        if {"MAIL": "idle", "RCPT": "mail", "DATA": "rcpt"}.get(verb, self.stage) != self.stage:
+            default = b"503 5.5.1 bad sequence of commands\r\n"
         if verb == "MAIL":
             self.sender = command.partition("<")[2].partition(">")[0]
         if verb == "RCPT":
             self.recipient = command.partition("<")[2].partition(">")[0]
         answer = self.server.next_answer(verb, default)
         self.server.say(self.sock, answer)
+        if answer.data.startswith(b"250"):
+            self.stage = {"MAIL": "mail", "RCPT": "rcpt", "RSET": "idle"}.get(verb, self.stage)
         if verb == "STARTTLS" and answer.data.startswith(b"220"):
             self.sock = self.server.secure(self.sock)
             self.lines = self.sock.makefile("rb")
@@ -192,3 +197,4 @@ class _Session:
         if answer.data.startswith(b"250"):  # noted before it is said: the test may look at once
             self.server.mails.append(Mail(self.sender, self.recipient, raw, self.number))
         self.server.say(self.sock, answer)
+        self.stage = "idle"

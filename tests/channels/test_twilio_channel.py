@@ -4,6 +4,7 @@ import base64
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -262,6 +263,16 @@ def test_nothing_more_is_handed_over_once_told_not_to_continue(
     outcomes = list(open_channel(twilio.url).send(texts(9), lambda: next(asked)))
     assert sorted(o.key for o in outcomes) == [1, 2, 3]
     assert len(twilio.asked) == 3
+
+
+def test_no_text_waits_behind_the_busy_ones_out_of_reach_of_a_stop(
+    twilio: ScriptedTwilio, open_channel: Open
+) -> None:
+    twilio.on(*[slow(0.3)] * 9)
+    stop_at = time.monotonic() + 0.1
+    outcomes = list(open_channel(twilio.url, in_flight=2).send(texts(9), lambda: time.monotonic() < stop_at))
+    assert sorted(o.key for o in outcomes) == [1, 2]
+    assert len(twilio.asked) == 2
 
 
 def test_texts_under_way_get_their_answers_when_the_next_cannot_be_drawn(
