@@ -7,7 +7,7 @@ from typing import Any
 
 import django
 from celery import Celery
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_process_init
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError

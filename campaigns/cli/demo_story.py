@@ -61,7 +61,7 @@ def _forget(organiser: Organiser) -> None:
 def _run_reigate(organiser: Organiser) -> Event:
     """47 days off, so that the back warm-up is due now; the demo brings hydration forward to the same minute."""
     now = clock.now().astimezone(ZoneInfo(ZONE))
-    event = _event(organiser, "run-reigate", "Run Reigate (demo)", now + timedelta(days=DAYS_OFF))
+    event = _event(organiser, "run-reigate", f"Run Reigate {now.year}", now + timedelta(days=DAYS_OFF))
     _races(event, STARTS, WAVES)
     import_list(SAMPLE, event, who=WHO)
     plan = _library_plan()
@@ -75,7 +75,7 @@ def _run_reigate(organiser: Organiser) -> Event:
 def _race_today(organiser: Organiser) -> Event:
     """An invented race that starts in two hours: its race-morning text is due this minute."""
     start = (clock.now() + timedelta(hours=2)).astimezone(ZoneInfo(ZONE))
-    event = _event(organiser, "race-today", "Example Race Today", start)
+    event = _event(organiser, "race-today", "Invented Run", start)
     _races(event, {slug: time(start.hour, start.minute) for slug in ("half", "10k")}, {})
     import_list(LIBRARY / "race-today.csv", event, who=WHO)
     plan = _library_plan()

@@ -26,7 +26,7 @@ class ContentError(ValueError):
         return f"{', '.join(place)}: {self.problem}" if place else self.problem
 
 
-class MissingValue(ContentError):  # noqa: N818 - a word of the design: the reason `missing_value`
+class MissingValue(ContentError):
     """A required placeholder has no value for this entrant, so this entrant's message must not go out."""
 
     def __init__(self, placeholder: str, *, template: str = "") -> None:

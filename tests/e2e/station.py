@@ -79,12 +79,19 @@ class Station:
         return started
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
-        words = [word.replace("%h", f"h{len(self.processes)}-{time.monotonic_ns()}") for word in COMMANDS[name]]
+        words = [
+            word.replace("%h", f"h{len(self.processes)}-{time.monotonic_ns()}") for word in COMMANDS[name]
+        ]
         if name == "web":
             words += ["--bind", f"127.0.0.1:{self.env['WEB_PORT']}"]
         with (self.home / "processes.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", *words], cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", *words],
+                cwd=ROOT,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def stop(self) -> None:
@@ -156,13 +163,12 @@ GIVEN = {"DATABASE_URL", "REDIS_URL", "EMAIL_URL", "TWILIO_BASE_URL", "AIDSTATIO
 def a_person(number: int) -> dict[str, str]:
     """An invented adult in the half marathon."""
     now = datetime.now(LONDON).isoformat()
-    row = dict.fromkeys(HEADINGS, "Yes") | {
+    return dict.fromkeys(HEADINGS, "Yes") | {
         "eventTitle": "Run Reigate", "raceTitle": "Half Marathon", "ticketTitle": "Standard",
         "First Name": f"Runner{number}", "Last Name": "Example", "Email Address": f"runner{number}@example.com",
         "Date of Birth": "1985-05-05", "Phone Number": f"+4477009{number:05d}", "Bib Number": "", "Wave": "",
         "createdAt": now, "updatedAt": now,
     }  # fmt: skip
-    return row
 
 
 def write_list(file: Path, people: Iterable[dict[str, str]]) -> None:
@@ -173,7 +179,9 @@ def write_list(file: Path, people: Iterable[dict[str, str]]) -> None:
         writer.writerows(people)
 
 
-def a_step(name: str, channel: str = "email", template: str = "back-warm-up", at: datetime | None = None) -> str:
+def a_step(
+    name: str, channel: str = "email", template: str = "back-warm-up", at: datetime | None = None
+) -> str:
     """A `[[step]]` for everyone, 47 days before the race at `at` (this minute unless given)."""
     local = (at or datetime.now(LONDON)).astimezone(LONDON)
     return STEP.format(name=name, channel=channel, template=template, when=f"47 days before, {local:%H:%M}")

@@ -40,7 +40,9 @@ def test_two_schedulers_and_two_workers_send_one_each(station):
     station.campaign(a_step("tip"), a_step("text", "sms", "hydration"))
     station.wait_until_settled(2_000, 120)
     assert_one_each(station, people)
-    assert Counter(text.to for text in station.box.texts) == Counter(person["Phone Number"] for person in people)
+    assert Counter(text.to for text in station.box.texts) == Counter(
+        person["Phone Number"] for person in people
+    )
     ids = [email.message["Message-ID"] for email in station.box.emails]
     assert len(set(ids)) == len(ids)
 
