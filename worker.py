@@ -19,6 +19,7 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
+from campaigns.cli.broker_watch import SERVICE_VARIABLE  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
 
@@ -52,6 +53,7 @@ app.conf.update(
         "socket_connect_timeout": 3,
         "health_check_interval": 10,
         "queue_order_strategy": "sorted",
+        "client_name": os.environ.get(SERVICE_VARIABLE),
     },
     # Each queue has an exchange and a routing key of its own: a bare Queue("alerts") binds to the default one.
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],

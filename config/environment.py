@@ -17,7 +17,7 @@ def text(name: str, default: str = "") -> str:
                 f"{name}_FILE names {file}, which cannot be read ({error.strerror}): "
                 f"correct the path, or set {name} instead."
             ) from error
-    return os.environ.get(name, default).strip()
+    return os.environ.get(name, "").strip() or default
 
 
 def rate(name: str) -> float | None:

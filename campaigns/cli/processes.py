@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from campaigns.cli.broker_watch import FIRST_CONNECTION, SERVICE_VARIABLE, BrokerWatch
+
 PR_SET_PDEATHSIG = 1
 
 GRACE = 90.0
@@ -53,6 +55,10 @@ COMMANDS: dict[str, list[str]] = {
 server that hangs stops neither texts nor the clock."""
 
 
+WORKERS = frozenset(("clock", "email", "sms"))
+"""Those of `COMMANDS` that listen to Redis."""
+
+
 @dataclass
 class Child:
     """One process and how it is started again."""
@@ -61,6 +67,7 @@ class Child:
     command: list[str]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
+    told_to_end: bool = False
 
 
 @dataclass
@@ -72,6 +79,7 @@ class Supervisor:
 
     say: Callable[[str], None]
     log: Path | None = None
+    broker: BrokerWatch | None = None
     children: list[Child] = field(default_factory=list)
     stopping: bool = False
 
@@ -82,12 +90,13 @@ class Supervisor:
         self._spawn(child)
 
     def watch(self) -> None:
-        """Starts again whatever has ended; call it about twice a second."""
+        """Starts again whatever has ended or has lost its way to Redis; call it about twice a second."""
         for child in self.children:
             ended = child.process is not None and child.process.poll() is not None
-            if ended and not self.stopping and self._rested(child):
+            if ended and self._rested(child):
                 self.say(f"{child.name} ended and is started again.")
                 self._spawn(child)
+        self._end_lost_workers()
 
     def stop(self) -> None:
         """Asks every process to finish what it has in hand, waits, and ends those that do not."""
@@ -101,19 +110,33 @@ class Supervisor:
             if child.process:
                 _wait(child.process, end)
 
+    def _end_lost_workers(self) -> None:
+        """A worker asked to end finishes what it has in hand first; the next look starts it again."""
+        grown = time.monotonic() - FIRST_CONNECTION
+        workers = {
+            child.name: child for child in self.children if child.name in WORKERS and child.started < grown
+        }
+        for name in self.broker.lost(workers) if self.broker and workers else ():
+            child = workers[name]
+            if child.process and not child.told_to_end:
+                self.say(f"{name} has no connection to Redis and is started again.")
+                child.told_to_end = True
+                child.process.send_signal(signal.SIGTERM)
+
     def _rested(self, child: Child) -> bool:
         """Whether a process that ended may be started again: one that ends at once rests for a second first."""
         ran = time.monotonic() - child.started
         return ran > (0.0 if ran > SETTLED else 1.0)
 
     def _spawn(self, child: Child) -> None:
-        child.started = time.monotonic()
+        child.started, child.told_to_end = time.monotonic(), False
         with self.log.open("ab") if self.log else contextlib.nullcontext() as output:
             child.process = subprocess.Popen(
                 child.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env={**os.environ, SERVICE_VARIABLE: child.name},
                 # A session of its own: Ctrl-C at the terminal reaches the supervisor alone.
                 start_new_session=True,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,

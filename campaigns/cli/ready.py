@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 import click
+from django.core.exceptions import ImproperlyConfigured
 
 from campaigns.cli.embedded import Servers, ServersError, ensure
 from campaigns.cli.output import NotReady
+from config import environment
 
 
 def home() -> Path:
@@ -17,8 +19,8 @@ def home() -> Path:
 def connect() -> Servers:
     """Starts or finds the servers that the environment does not name, and names them in it."""
     try:
-        servers = ensure(home(), os.environ, say=lambda line: click.echo(line, err=True))
-    except ServersError as error:
+        servers = ensure(home(), given(), say=lambda line: click.echo(line, err=True))
+    except (ServersError, ImproperlyConfigured) as error:
         raise NotReady(str(error)) from error
     os.environ["AIDSTATION_HOME"] = str(home())
     os.environ["DATABASE_URL"] = servers.database_url
@@ -26,20 +28,24 @@ def connect() -> Servers:
     return servers
 
 
+def given() -> dict[str, str]:
+    """The servers that the environment names, in a variable or in the file that NAME_FILE names."""
+    return {name: environment.text(name) for name in ("DATABASE_URL", "REDIS_URL")}
+
+
 def prepare(*, migrate: bool = False) -> Servers:
     """Everything a command needs before it may import models. Embedded databases are migrated as needed;
     a database of your own only when `migrate` is set."""
-    given = bool(os.environ.get("DATABASE_URL"))
+    embedded = not given()["DATABASE_URL"]
     servers = connect()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     _set_up_django()
-    _ready_tables(may_migrate=migrate or not given)
+    _ready_tables(may_migrate=migrate or embedded)
     return servers
 
 
 def _set_up_django() -> None:
     import django
-    from django.core.exceptions import ImproperlyConfigured
 
     try:
         django.setup()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from campaigns.cli import embedded, output, ready
+from campaigns.cli.broker_watch import BrokerWatch
 from campaigns.cli.processes import COMMANDS, Supervisor, until_signalled
 
 
@@ -15,16 +16,10 @@ from campaigns.cli.processes import COMMANDS, Supervisor, until_signalled
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Where the web pages answer.")
 def run(bind: str) -> None:
     """Run web, scheduler and workers together, as docker-compose.yml runs them as services."""
-    ready.prepare(migrate=True)
-    from campaigns import providers
-    from campaigns.models.words import Channel
-
-    if problem := providers.problem(Channel.EMAIL):
-        raise output.NotReady(problem)
-    if problem := providers.problem(Channel.SMS):
-        click.echo(f"No texts will be sent. {problem}", err=True)
     supervisor = Supervisor(say=lambda line: click.echo(line, err=True))
     with alone(), servers_until_the_end():
+        ready.prepare(migrate=True)
+        _check_providers()
         try:
             start_all(supervisor, bind)
             click.echo(f"Running: http://{bind}/ (Ctrl-C ends it).")
@@ -34,8 +29,20 @@ def run(bind: str) -> None:
             supervisor.stop()
 
 
+def _check_providers() -> None:
+    """Refuses to run without a mail server; without Twilio texts wait and everything else goes."""
+    from campaigns import providers
+    from campaigns.models.words import Channel
+
+    if problem := providers.problem(Channel.EMAIL):
+        raise output.NotReady(problem)
+    if problem := providers.problem(Channel.SMS):
+        click.echo(f"No texts will be sent. {problem}", err=True)
+
+
 def start_all(supervisor: Supervisor, bind: str) -> None:
-    """Starts every service of `COMMANDS`."""
+    """Starts every service of `COMMANDS`, on the servers that the environment names by now."""
+    supervisor.broker = BrokerWatch(os.environ["REDIS_URL"])
     for name, command in COMMANDS.items():
         supervisor.start(name, [*command, "--bind", bind] if name == "web" else command)
 
@@ -58,8 +65,10 @@ def alone() -> Iterator[None]:
 
 @contextmanager
 def servers_until_the_end() -> Iterator[None]:
-    """Stops the embedded servers, if any, when what runs on them has ended."""
+    """Stops the embedded servers when what runs on them has ended; those of somebody else are left alone."""
+    all_given = all(ready.given().values())
     try:
         yield
     finally:
-        embedded.stop(ready.home())
+        if not all_given:
+            embedded.stop(ready.home())

@@ -142,10 +142,19 @@ class Station:
 
     def campaign(self, *steps: str, slug: str = "race") -> None:
         """Loads, approves and starts a plan of these steps, without quiet hours."""
+        file = self.plan(*steps, slug=slug)
+        for words in (["load", file, "--event", slug], ["approve", slug], ["start", slug]):
+            self.command("campaign", *words)
+
+    def plan(self, *steps: str, slug: str = "race") -> str:
+        """Writes a plan of these steps, without quiet hours, and returns its path."""
         file = self.home / f"plan-{slug}.toml"
         file.write_text('name = "Tips"\nquiet_hours = "off"\n' + "".join(steps))
-        for words in (["load", str(file), "--event", slug], ["approve", slug], ["start", slug]):
-            self.command("campaign", *words)
+        return str(file)
+
+    def restart_servers(self) -> None:
+        """Starts again whichever server has been killed."""
+        embedded.ensure(self.home, {}, say=lambda line: None)
 
     def wait_until_settled(self, count: int, seconds: float = 60) -> None:
         """Waits until `count` deliveries are sent and nothing is queued."""
