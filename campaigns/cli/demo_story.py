@@ -61,7 +61,8 @@ def _forget(organiser: Organiser) -> None:
 def _run_reigate(organiser: Organiser) -> Event:
     """47 days off, so that the back warm-up is due now; the demo brings hydration forward to the same minute."""
     now = clock.now().astimezone(ZoneInfo(ZONE))
-    event = _event(organiser, "run-reigate", f"Run Reigate {now.year}", now + timedelta(days=DAYS_OFF))
+    day = now + timedelta(days=DAYS_OFF)
+    event = _event(organiser, "run-reigate", f"Run Reigate {day.year}", day)
     _races(event, STARTS, WAVES)
     import_list(SAMPLE, event, who=WHO)
     plan = _library_plan()
