@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE = 60.0
-"""Seconds that a process may take to end when asked."""
+PATIENCE = 30.0
+"""Seconds that a process may take to end after each signal."""
 
 
 def environment() -> dict[str, str]:
@@ -50,13 +50,21 @@ def end_all(program: str, folder: Path) -> None:
             end(process, signal.SIGTERM)
 
 
-def end(process: psutil.Process, how: signal.Signals) -> None:
-    """Asks a process to end by the signal `how`, waits, and kills it if it does not."""
+def end(process: psutil.Process, *how: signal.Signals) -> None:
+    """Asks a process to end by each signal of `how` in turn until it does, and at last kills it."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(how)
-        if not _ended(process):
-            process.kill()
-            _ended(process)
+        for number in (*how, signal.SIGKILL):
+            process.send_signal(number)
+            if _ended_in_time(process):
+                return
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether it has ended; one that nobody has reaped yet has (in a container often nobody does)."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _works_in(process: psutil.Process, program: str, folder: Path) -> bool:
@@ -66,12 +74,8 @@ def _works_in(process: psutil.Process, program: str, folder: Path) -> bool:
         return False
 
 
-def _ended(process: psutil.Process) -> bool:
-    """Whether it ends in time; one that nobody has reaped yet has ended (in a container often nobody does)."""
+def _ended_in_time(process: psutil.Process) -> bool:
     limit = time.monotonic() + PATIENCE
-    with contextlib.suppress(psutil.NoSuchProcess):
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > limit:
-                return False
-            time.sleep(0.01)
-    return True
+    while not ended(process) and time.monotonic() < limit:
+        time.sleep(0.01)
+    return ended(process)

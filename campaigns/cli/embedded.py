@@ -48,35 +48,22 @@ class Servers:
 
 
 @dataclass(frozen=True)
-class Places:
-    """The folders of one home; all of them are their owner's alone."""
+class Server:
+    """One of the two: where it works and answers, and how it is asked to stop."""
 
-    home: Path
-    sockets: Path
+    name: str
+    program: str
+    folder: Path  # its working directory, by which it is known
+    pid_file: Path
+    socket: Path
+    log: Path
+    stop: tuple[signal.Signals, ...]
+    url: str
+    answers: Callable[[str], bool]
 
-    @property
-    def postgres_log(self) -> Path:
-        return self.home / "postgres.log"
-
-    @property
-    def valkey_log(self) -> Path:
-        return self.home / "valkey.log"
-
-    @property
-    def postgres_socket(self) -> Path:
-        return self.sockets / f".s.PGSQL.{PORT}"
-
-    @property
-    def valkey_socket(self) -> Path:
-        return self.sockets / "valkey.sock"
-
-    @property
-    def database_url(self) -> str:
-        return f"postgresql://{ROLE}@{quote(str(self.sockets), safe='')}:{PORT}/{DATABASE}"
-
-    @property
-    def redis_url(self) -> str:
-        return f"unix://{quote(str(self.valkey_socket))}?db=0"
+    def process(self) -> psutil.Process | None:
+        """The process that serves this very folder, if it runs."""
+        return detached.find(self.program, self.pid_file, self.folder)
 
 
 def ensure(home: Path, env: Mapping[str, str], *, say: Say) -> Servers:
@@ -88,13 +75,14 @@ def ensure(home: Path, env: Mapping[str, str], *, say: Say) -> Servers:
     home = home.resolve()
     _private_home(home)
     with _alone(home):
-        places = Places(home, _socket_folder(home))
+        sockets = _socket_folder(home)
+        postgres, valkey = _postgres(home, sockets), _valkey(home, sockets)
         started = []
-        if not database_url and _start_postgres(places, say):
-            started.append("Postgres")
-        if not redis_url and _start_valkey(places, say):
-            started.append("Valkey")
-    return Servers(database_url or places.database_url, redis_url or places.redis_url, tuple(started))
+        if not database_url and _ensure_runs(postgres, lambda: _postgres_command(home, sockets, say), say):
+            started.append(postgres.name)
+        if not redis_url and _ensure_runs(valkey, lambda: _valkey_command(home, valkey), say):
+            started.append(valkey.name)
+    return Servers(database_url or postgres.url, redis_url or valkey.url, tuple(started))
 
 
 def stop(home: Path) -> tuple[str, ...]:
@@ -103,19 +91,21 @@ def stop(home: Path) -> tuple[str, ...]:
     if not (home / "lock").is_file():
         return ()
     with _alone(home):
-        valkey, postgres = _valkey(home), _postgres(home)
-        if valkey:
-            detached.end(valkey, signal.SIGTERM)
-        if postgres:
-            detached.end(postgres, signal.SIGINT)  # Postgres's fast shutdown
+        found = [(server, process) for server in _both(home) if (process := server.process())]
+        for server, process in reversed(found):
+            detached.end(process, *server.stop)
         _forget_far_sockets(home)
-    return tuple(name for name, process in (("Postgres", postgres), ("Valkey", valkey)) if process)
+    return tuple(server.name for server, _ in found)
 
 
 def running(home: Path) -> tuple[str, ...]:
     """The names of the servers that run under `home`; changes nothing."""
-    found = {"Postgres": _postgres(home.resolve()), "Valkey": _valkey(home.resolve())}
-    return tuple(name for name, process in found.items() if process)
+    return tuple(server.name for server in _both(home.resolve()) if server.process())
+
+
+def _both(home: Path) -> tuple[Server, Server]:
+    sockets = _far_sockets(home) or _near_sockets(home)
+    return _postgres(home, sockets), _valkey(home, sockets)
 
 
 # Folders
@@ -171,7 +161,7 @@ def _alone(home: Path) -> Iterator[None]:
 def _socket_folder(home: Path) -> Path:
     """`home/run`, or a private folder elsewhere that the home remembers, where that path is too long for a socket or
     has a comma, at which libpq would cut it."""
-    near = home / "run"
+    near = _near_sockets(home)
     if len(os.fsencode(near)) <= LONGEST_SOCKET_FOLDER and "," not in str(near):
         near.mkdir(mode=0o700, exist_ok=True)
         near.chmod(0o700)
@@ -182,6 +172,10 @@ def _socket_folder(home: Path) -> Path:
     far = Path(tempfile.mkdtemp(prefix="aidstation-", dir="/tmp"))
     _far_note(home).write_text(str(far))
     return far
+
+
+def _near_sockets(home: Path) -> Path:
+    return home / "run"
 
 
 def _far_note(home: Path) -> Path:
@@ -207,25 +201,99 @@ def _forget_far_sockets(home: Path) -> None:
             _far_note(home).unlink()
 
 
+# Both
+
+
+def _ensure_runs(server: Server, command: Callable[[], list[str]], say: Say) -> bool:
+    """Whether it had to be started; if so, `command` prepares and gives the words that do it."""
+    if _adopted(server):
+        return False
+    words = command()
+    _remove_leftovers(server)
+    say(f"Starting {server.name}.")
+    try:
+        child = detached.start(words, server.log)
+    except OSError as error:
+        raise _no_wheel(server.name) from error
+    if not _wait(server, psutil.Process(child.pid)):
+        raise _silent(server)
+    return True
+
+
+def _adopted(server: Server) -> bool:
+    """Whether it runs already. A server whose socket somebody removed is ended: nobody can reach it."""
+    process = server.process()
+    if process and not server.socket.is_socket():
+        detached.end(process, *server.stop)
+    return process is not None and _wait(server, process)
+
+
+def _wait(server: Server, process: psutil.Process) -> bool:
+    """Whether it answers, as soon as it does, or its process has ended. Raises ServersError after PATIENCE."""
+    limit = time.monotonic() + PATIENCE
+    while not detached.ended(process):
+        if server.answers(server.url):
+            return True
+        if time.monotonic() > limit:
+            raise _silent(server)
+        time.sleep(0.02)
+    return False
+
+
+def _remove_leftovers(server: Server) -> None:
+    """After a kill: the parts of the server that still run are ended. Its number is removed, since Postgres does
+    not start while any other process has that number."""
+    detached.end_all(server.program, server.folder)
+    for file in (server.pid_file, server.socket, server.socket.with_name(f"{server.socket.name}.lock")):
+        file.unlink(missing_ok=True)
+
+
+def _no_wheel(name: str) -> ServersError:
+    return ServersError(
+        f"There is no embedded {name} for this machine: set DATABASE_URL to a Postgres and REDIS_URL to a Redis "
+        "of your own."
+    )
+
+
+def _silent(server: Server) -> ServersError:
+    said = server.log.read_text(errors="replace") if server.log.exists() else ""
+    return ServersError(
+        f"The embedded {server.name} does not answer ({_last_line(said)}): its log is {server.log}."
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else "it says nothing"
+
+
 # Postgres
 
 
-def _start_postgres(places: Places, say: Say) -> bool:
-    """Whether a server had to be started."""
-    log, answers = places.postgres_log, lambda: _postgres_answers(places)
-    if _adopted(_postgres(places.home), signal.SIGINT, places.postgres_socket):
-        _wait("Postgres", log, answers)
-        return False
-    programs, prefix = _postgres_programs(), _not_as_root(places.home)
-    data = places.home / "postgres"
+def _postgres(home: Path, sockets: Path) -> Server:
+    return Server(
+        name="Postgres",
+        program="postgres",
+        folder=home / "postgres",
+        pid_file=home / "postgres" / "postmaster.pid",
+        socket=sockets / f".s.PGSQL.{PORT}",
+        log=home / "postgres.log",
+        # Fast shutdown; then immediate shutdown, which loses nothing either: Postgres 18 may never end when it is
+        # asked for the former while it recovers from the crash of a session.
+        stop=(signal.SIGINT, signal.SIGQUIT),
+        url=f"postgresql://{ROLE}@{quote(str(sockets), safe='')}:{PORT}/{DATABASE}",
+        answers=lambda url: pq.PGconn.ping(f"{url}?connect_timeout=2".encode()) == pq.Ping.OK,
+    )
+
+
+def _postgres_command(home: Path, sockets: Path, say: Say) -> list[str]:
+    """Makes the database if there is none yet."""
+    programs, prefix = _postgres_programs(), _not_as_root(home)
+    data = home / "postgres"
     if not data.exists():
         say("Creating a database (first run only).")
         _create_cluster([*prefix, str(programs / "initdb")], [*prefix, str(programs / "postgres")], data)
-    _remove_leftovers(data, places)
-    say("Starting Postgres.")
-    server = _launch([*prefix, str(programs / "postgres"), *_postgres_options(data, places)], log)
-    _wait("Postgres", log, answers, server)
-    return True
+    return [*prefix, str(programs / "postgres"), *_postgres_options(data, sockets)]
 
 
 def _create_cluster(initdb: list[str], postgres: list[str], data: Path) -> None:
@@ -260,11 +328,11 @@ def _run(command: list[str], data: Path, text: str = "") -> None:
         )
 
 
-def _postgres_options(data: Path, places: Places) -> list[str]:
+def _postgres_options(data: Path, sockets: Path) -> list[str]:
     settings = {
         "listen_addresses": "",
         "port": str(PORT),
-        "unix_socket_directories": str(places.sockets),
+        "unix_socket_directories": str(sockets),
         "unix_socket_permissions": "0700",
         "shared_buffers": "128MB",
         "max_connections": "100",
@@ -283,23 +351,6 @@ def _postgres_options(data: Path, places: Places) -> list[str]:
         str(data),
         *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
     ]
-
-
-def _postgres_answers(places: Places) -> bool:
-    return pq.PGconn.ping(f"{places.database_url}?connect_timeout=2".encode()) == pq.Ping.OK
-
-
-def _postgres(home: Path) -> psutil.Process | None:
-    return detached.find("postgres", home / "postgres" / "postmaster.pid", home / "postgres")
-
-
-def _remove_leftovers(data: Path, places: Places) -> None:
-    """After a kill: the parts of the server that still run are ended. Its number is removed, since Postgres does
-    not start while any other process has that number."""
-    detached.end_all("postgres", data)
-    (data / "postmaster.pid").unlink(missing_ok=True)
-    for socket in places.sockets.glob(".s.PGSQL.*"):
-        socket.unlink()
 
 
 def _postgres_programs() -> Path:
@@ -336,41 +387,39 @@ def _not_as_root(home: Path) -> list[str]:
 # Valkey
 
 
-def _start_valkey(places: Places, say: Say) -> bool:
-    """Whether a server had to be started."""
-    log, answers = places.valkey_log, lambda: _valkey_answers(places)
-    if _adopted(_valkey(places.home), signal.SIGTERM, places.valkey_socket):
-        _wait("Valkey", log, answers)
-        return False
-    program = _valkey_program()
-    detached.end_all("valkey-server", places.home)
-    places.valkey_socket.unlink(missing_ok=True)
-    say("Starting Valkey.")
-    _wait("Valkey", log, answers, _launch([program, *_valkey_options(places)], log))
-    return True
+def _valkey(home: Path, sockets: Path) -> Server:
+    socket = sockets / "valkey.sock"
+    return Server(
+        name="Valkey",
+        program="valkey-server",
+        folder=home,
+        pid_file=home / "valkey.pid",
+        socket=socket,
+        log=home / "valkey.log",
+        stop=(signal.SIGTERM,),
+        url=f"unix://{quote(str(socket))}?db=0",
+        answers=_valkey_answers,
+    )
 
 
-def _valkey_options(places: Places) -> list[str]:
+def _valkey_command(home: Path, valkey: Server) -> list[str]:
     """Nothing is kept on disk: what is lost with it was never the truth."""
     return [
-        "--port", "0", "--unixsocket", str(places.valkey_socket), "--unixsocketperm", "700",
+        _valkey_program(),
+        "--port", "0", "--unixsocket", str(valkey.socket), "--unixsocketperm", "700",
         "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--loglevel", "warning",
-        "--dir", str(places.home), "--pidfile", str(places.home / "valkey.pid"), "--daemonize", "no",
+        "--dir", str(home), "--pidfile", str(valkey.pid_file), "--daemonize", "no",
     ]  # fmt: skip
 
 
-def _valkey_answers(places: Places) -> bool:
-    client = redis.Redis(unix_socket_path=str(places.valkey_socket), socket_timeout=2)
+def _valkey_answers(url: str) -> bool:
+    client = redis.Redis.from_url(url, socket_timeout=2)
     try:
         return bool(client.ping())
     except redis.RedisError:
         return False
     finally:
         client.close()
-
-
-def _valkey(home: Path) -> psutil.Process | None:
-    return detached.find("valkey-server", home / "valkey.pid", home)
 
 
 def _valkey_program() -> str:
@@ -380,50 +429,3 @@ def _valkey_program() -> str:
         return str(get_binary_path())
     except Exception as error:
         raise _no_wheel("Valkey") from error
-
-
-# Both
-
-
-def _no_wheel(name: str) -> ServersError:
-    return ServersError(
-        f"There is no embedded {name} for this machine: set DATABASE_URL to a Postgres and REDIS_URL to a Redis "
-        "of your own."
-    )
-
-
-def _launch(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    try:
-        return detached.start(command, log)
-    except OSError as error:
-        raise ServersError(
-            f"The program {command[0]} does not start ({error.strerror}): "
-            "set DATABASE_URL to a Postgres and REDIS_URL to a Redis of your own."
-        ) from error
-
-
-def _adopted(process: psutil.Process | None, how: signal.Signals, socket: Path) -> bool:
-    """Whether `process` serves the place where it is looked for. One whose socket somebody removed is ended."""
-    if process and not socket.is_socket():
-        detached.end(process, how)
-        return False
-    return process is not None
-
-
-def _wait(
-    name: str, log: Path, answers: Callable[[], bool], server: subprocess.Popen[bytes] | None = None
-) -> None:
-    """Until it answers. Raises ServersError when the process that was just started has ended, or after PATIENCE."""
-    end = time.monotonic() + PATIENCE
-    while not answers():
-        if time.monotonic() > end or (server and server.poll() is not None):
-            raise ServersError(
-                f"The embedded {name} does not answer ({_last_line(log.read_text(errors='replace'))}): "
-                f"its log is {log}."
-            )
-        time.sleep(0.02)
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else "it says nothing"
