@@ -15,7 +15,7 @@ def up(as_json: bool) -> None:
             {"database_url": servers.database_url, "redis_url": servers.redis_url, "started": servers.started}
         )
     else:
-        click.echo(f"Postgres answers at {servers.database_url}\nValkey answers at {servers.redis_url}")
+        click.echo(f"Running under {ready.home()}: {', '.join(embedded.running(ready.home())) or 'nothing'}.")
 
 
 @click.command()
