@@ -3,8 +3,9 @@
 import os
 import sys
 
-from campaigns.cli.ready import connect
 from django.core.management import execute_from_command_line
+
+from campaigns.cli.ready import connect
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

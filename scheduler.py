@@ -29,12 +29,14 @@ class Due:
 def tick(piece: float = PIECE) -> Due:
     """One look at everything that time brings about. Safe to run twice at once, and to miss.
 
-    Doubts first, then the new moments of a moved race, then openings in the order of their moments.
+    Doubts first, then the new moments of a moved race, then what was held and need not wait any more, then
+    openings in the order of their moments.
     """
     now = clock.now()
     end = time.monotonic() + piece
     ledger.sweep(now)
     finished = _work_through(ledger.steps_to_redate(), lambda step: ledger.redate_chunk(step, now), end)
+    finished &= _work_through(ledger.steps_to_free(), lambda step: ledger.free_chunk(step, now), end)
     finished &= _work_through(ledger.steps_to_open(now), lambda step: _open(step, now), end)
     ledger.finish_steps()
     return Due([channel for channel in Channel if ledger.next_step(channel, now) is not None], not finished)

@@ -12,12 +12,16 @@ from django.db.models import F, QuerySet
 
 from campaigns import clock, content, ledger, revision
 from campaigns.audience import AudienceError, parse
+from campaigns.ledger.moments import Field
 from campaigns.models import Campaign, Event, Race, Step, Template, Version, Wave
 from campaigns.models.words import CampaignState, Channel, Per, Purpose, StepKind, StepState
 from campaigns.plan import CATCH_UP_NAME, Plan, PlannedStep
 
 MOVABLE = (StepState.APPROVED, StepState.SENDING, StepState.DONE)
 """States of a step that stands approved: a change of what it binds asks for approval again."""
+
+EDITABLE = (*MOVABLE, StepState.PAUSED)
+"""States that an edit turns into waiting: a step that its provider stopped goes on with other words."""
 
 CATCH_UP_LATEST = timedelta(hours=24)
 
@@ -143,7 +147,7 @@ def _change_step(step: Step, fields: dict[str, object], content_hash: str, *, en
         setattr(step, field, value)
     if not enabled:
         step.state = StepState.OFF
-    elif step.state == StepState.OFF or (step.content_hash != content_hash and step.state in MOVABLE):
+    elif step.state == StepState.OFF or (step.content_hash != content_hash and step.state in EDITABLE):
         step.state = StepState.WAITING
     step.content_hash = content_hash
     step.save()
@@ -215,6 +219,7 @@ def _approve_step(step: Step, event: Event, who: str) -> None:
     step.approved_hash, step.approved_date = step.content_hash, event.date
     step.approved_by, step.approved_at = who, clock.now()
     step.state = StepState.APPROVED if step.first_opened_revision is None else StepState.SENDING
+    step.state_reason = ""
     step.save()
 
 
@@ -278,8 +283,8 @@ def hold(event: Event, *, on: bool) -> None:
 def move_race(event: Event, day: date) -> int:
     """Moves the race to another day and returns how many steps ask for approval again.
 
-    What was sent stays sent; the tick re-dates the rest. A step opened earlier opens anew at its new moment:
-    who entered meanwhile is not late for it.
+    What was sent stays sent; the tick re-dates the rest. A step opened earlier whose new moment lies ahead opens
+    anew then: who entered meanwhile is not late for it. Of one whose moment stays past, they stay late.
     """
     locked = Event.objects.select_for_update(no_key=True).get(id=event.id)
     if locked.date == day:
@@ -288,13 +293,20 @@ def move_race(event: Event, day: date) -> int:
     locked.plan_version += 1
     locked.save(update_fields=["date", "plan_version"])
     steps = Step.objects.filter(campaign__event=event).exclude(kind=StepKind.ALERT)
-    steps.filter(kind=StepKind.PLANNED).update(
+    steps.filter(id__in=_still_to_come(locked, steps)).update(
         first_opened_revision=None, opened_revision=None, opening_cursor=None, opening_revision=None
     )
     asked = steps.filter(state__in=MOVABLE).update(state=StepState.WAITING)
     ledger.bump_stop_signal()
     revision.bump(event.id)
     return asked
+
+
+def _still_to_come(event: Event, steps: QuerySet[Step]) -> list[int]:
+    """The planned steps whose first moment lies ahead, by the date that the event has now."""
+    now, field = clock.now(), Field.of(event)
+    first = {step.id: field.moments(step, now).first for step in steps.filter(kind=StepKind.PLANNED)}
+    return [step_id for step_id, moment in first.items() if moment is None or moment > now]
 
 
 @transaction.atomic

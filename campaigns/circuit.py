@@ -3,16 +3,36 @@
 Its state is in Postgres, so that all workers and the pages see the same.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
 
+from campaigns.channels.outcomes import Kind, Outcome
 from campaigns.models import Circuit
 from campaigns.models.words import Channel
 
 PROBE_EVERY = {"policy": timedelta(seconds=60), "transient": timedelta(seconds=5)}
 """A wrong password waits for a person; a mail server that does not answer is often back in seconds."""
+
+
+class UnknownRefusals:
+    """Refusals of no known meaning, as one process meets them: final for one person, but many are the provider's."""
+
+    IN_A_ROW, OF_FIFTY = 5, 5
+
+    def __init__(self) -> None:
+        self._last: deque[bool] = deque(maxlen=50)
+
+    def too_many(self, outcome: Outcome) -> bool:
+        """Counts an outcome; True at five such refusals in a row, or more than a tenth of fifty outcomes."""
+        self._last.append(outcome.kind == Kind.RECIPIENT and not outcome.recognised)
+        row = list(self._last)[-self.IN_A_ROW :]
+        if row != [True] * self.IN_A_ROW and sum(self._last) <= self.OF_FIFTY:
+            return False
+        self._last.clear()
+        return True
 
 
 @dataclass(frozen=True)
@@ -35,6 +55,12 @@ def allowance(channel: Channel, now: datetime) -> Allowance:
         probe_at=now + timedelta(seconds=60)
     )
     return Allowance(1 if won else 0)
+
+
+def unused(channel: Channel, allowed: Allowance, now: datetime) -> None:
+    """Gives a probe back that found nobody to send to: those who may not be written to prove nothing."""
+    if allowed.limit:
+        Circuit.objects.filter(channel=channel, opened_at__isnull=False).update(probe_at=now)
 
 
 def opened(channel: Channel, kind: str, reason: str, now: datetime) -> None:

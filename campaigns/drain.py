@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -69,6 +69,7 @@ class Drain:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.unknown = circuit.UnknownRefusals()
 
     @cached_property
     def carrier(self) -> SmtpChannel | TwilioChannel:
@@ -106,6 +107,7 @@ class Drain:
             return False
         grant = self.pacing.grant(allowed.limit or BLOCK)
         if not grant.count:
+            circuit.unused(self.channel, allowed, now)
             time.sleep(min(grant.start_delay, STOP_SIGNAL_AGE))
             return True
         signal = StopSignal()
@@ -114,21 +116,19 @@ class Drain:
         )
         if claim.groups:
             self._send(claim, signal, grant)
+        else:
+            circuit.unused(self.channel, allowed, now)
         return bool(claim.groups or claim.passed_over)
 
     def _send(self, claim: ledger.Claim, signal: StopSignal, grant: Grant) -> None:
         """Renders and hands over a block; whatever happens, every row of it is settled, held or released."""
-        step = Step.objects.select_related("campaign__event__organiser", "version", "fallback_version").get(
-            id=claim.step_id
-        )
-        message = rendering.message_of(step, self.channel)
-        block = Block(self.channel, claim, message)
+        step, block = self._prepared(claim)
         try:
             if self.channel == Channel.EMAIL:
                 self._carry(block, block.emails(), signal, grant)
             else:
                 self._carry(block, block.texts(), signal, grant)
-            if block.results:
+            if block.got_through:
                 circuit.closed(self.channel)
         except ChannelDown as down:
             circuit.opened(self.channel, down.kind, down.detail, clock.now())
@@ -136,14 +136,27 @@ class Drain:
             block.settle()
         block.act_on_refusals(step)
 
+    def _prepared(self, claim: ledger.Claim) -> tuple[Step, "Block"]:
+        """The step and its block; when a fault of ours comes in between, the claim is given back at once."""
+        try:
+            step = Step.objects.select_related(
+                "campaign__event__organiser", "version", "fallback_version"
+            ).get(id=claim.step_id)
+            return step, Block(self.channel, claim, rendering.message_of(step, self.channel))
+        except BaseException:
+            ledger.release(claim.fences)
+            raise
+
     def _carry(self, block: "Block", messages: Iterable[M], signal: StopSignal, grant: Grant) -> None:
         in_turn = self.pacing.in_turn(messages, _units, signal.may_continue, grant)
         carrier: Carrier[M] = self.carrier  # type: ignore[assignment]
         for outcome in carrier.send(in_turn, signal.may_continue):
             block.take(outcome)
-            if outcome.kind == Kind.POLICY:
-                circuit.opened(self.channel, Kind.POLICY, outcome.detail or outcome.code, clock.now())
-                signal.risen = True
+            if outcome.kind == Kind.POLICY or self.unknown.too_many(outcome):
+                circuit.opened(self.channel, Kind.POLICY, _words(outcome), clock.now())
+                signal.risen = block.shut = True
+            if outcome.kind == Kind.MESSAGE:
+                signal.risen = True  # the words would be refused for everyone after this one
 
 
 @dataclass
@@ -155,6 +168,7 @@ class Block:
     message: rendering.Message
     results: list[ledger.Result] = field(default_factory=list)
     refused: list[tuple[Outcome, Sequence[ledger.Claimed]]] = field(default_factory=list)
+    shut: bool = False
 
     def __post_init__(self) -> None:
         self.groups = {group[0].delivery: group for group in self.claim.groups}
@@ -175,6 +189,11 @@ class Block:
                 yield self.message.finished_sms(group, clock.now())
             except content.ContentError:
                 self._hold(group)
+
+    @property
+    def got_through(self) -> bool:
+        """Whether the provider took a message and refused none for a reason that concerns everyone."""
+        return not self.shut and any(result.outcome == Kind.ACCEPTED for result in self.results)
 
     def take(self, outcome: Outcome) -> None:
         """Notes what became of a carrier, for it and for those it carries."""
@@ -216,11 +235,12 @@ class Block:
 
     def _hold(self, group: Sequence[ledger.Claimed]) -> None:
         fences = [(row.delivery, row.claim) for row in group]
-        ledger.hold(fences, Reason.MISSING_VALUE, clock.now())
+        ledger.hold(fences, Reason.MISSING_VALUE, clock.now(), revision=self.claim.revision)
         for delivery, _ in fences:
             del self.open[delivery]
 
 
+@transaction.atomic
 def _suppress(entrant_id: int, channel: Channel, code: str) -> None:
     """The provider knows no such address, or its owner told the provider to stop."""
     entrant = Entrant.objects.select_related("event").get(id=entrant_id)
@@ -235,6 +255,12 @@ def _suppress(entrant_id: int, channel: Channel, code: str) -> None:
 
 REPLIED_STOP = "21610"
 """Twilio's code for a number that has replied STOP to this sender."""
+
+
+def _words(outcome: Outcome) -> str:
+    """Why the circuit opened, for a person."""
+    said = outcome.detail or outcome.code
+    return said if outcome.recognised else f"Several refusals of no known meaning, the last: {said}"
 
 
 def _units(message: Email | Sms) -> int:

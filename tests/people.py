@@ -211,7 +211,9 @@ def queue(step: Step, people: Iterable[Entrant], due: datetime = DUE, **fields: 
         "latest_at": due + timedelta(hours=24),
         **fields,
     }
-    made = Delivery.objects.bulk_create(Delivery(entrant=person, **values) for person in people)
+    made = Delivery.objects.bulk_create(
+        Delivery(entrant=person, message_id=f"{person.id}@example.org", **values) for person in people
+    )
     Outbox.objects.bulk_create(
         Outbox(delivery=row, channel=row.channel, step=step, due_at=row.due_at) for row in made
     )

@@ -8,6 +8,7 @@ from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
 from campaigns.ledger.opening import open_chunk, steps_to_open
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
+from campaigns.ledger.releasing import free_chunk, steps_to_free
 from campaigns.ledger.settling import Result, hold, pause_step, release, settle
 from campaigns.ledger.sweeping import cancel, finish_steps, sweep
 
@@ -21,6 +22,7 @@ __all__ = [
     "cancel",
     "claim",
     "finish_steps",
+    "free_chunk",
     "hold",
     "next_step",
     "open_chunk",
@@ -28,6 +30,7 @@ __all__ = [
     "redate_chunk",
     "release",
     "settle",
+    "steps_to_free",
     "steps_to_open",
     "steps_to_redate",
     "stop_epoch",

@@ -43,6 +43,8 @@ class Claim:
     step_id: int
     groups: list[list[Claimed]] = field(default_factory=list)
     passed_over: int = 0
+    revision: int = 0
+    """The event's revision that all of this was read at."""
 
     @property
     def fences(self) -> list[tuple[int, int]]:
@@ -90,8 +92,8 @@ def claim(
         stale = [row for row in rows if row[1] == "stale"]
         if stale:
             _ask_for_redating(step_id)
-    claimed = [Claimed(row[0], *row[2:]) for row in rows if row[1] == "eligible"]
-    return Claim(step_id, _grouped(claimed), len(rows) - len(claimed))
+    claimed = [Claimed(row[0], *row[2:-1]) for row in rows if row[1] == "eligible"]
+    return Claim(step_id, _grouped(claimed), len(rows) - len(claimed), rows[0][-1] if rows else 0)
 
 
 def _grouped(rows: list[Claimed]) -> list[list[Claimed]]:
@@ -149,7 +151,7 @@ WITH guard AS MATERIALIZED (
         e.id AS entrant_id, CASE o.channel WHEN 'sms' THEN e.mobile ELSE e.email END AS address,
         e.first_name, e.bib, e.token AS entrant_token, e.short_code, r.name AS race_name, r.start AS race_start,
         COALESCE(w.name, '') AS wave_name, w.start AS wave_start,
-        {f"e.{family_by}" if family_by else "NULL::bytea"} AS family, {verdict} AS verdict
+        {f"e.{family_by}" if family_by else "NULL::bytea"} AS family, {verdict} AS verdict, ev.revision
     FROM candidates JOIN outbox o ON o.delivery_id = candidates.delivery_id
     JOIN deliveries d ON d.id = o.delivery_id
     JOIN {gate.STEPS} ON s.id = d.step_id {gate.PEOPLE}
@@ -168,7 +170,8 @@ WITH guard AS MATERIALIZED (
     UPDATE deliveries d SET settled_at = %(now)s,
         state = CASE WHEN j.old_state = 'uncertain' THEN 'unknown'
                      WHEN j.verdict IN ('held', 'minor') THEN 'held' ELSE 'skipped' END,
-        reason = CASE j.verdict WHEN 'held' THEN '' WHEN 'quiet' THEN 'too_late' ELSE j.verdict END
+        reason = CASE j.verdict WHEN 'held' THEN '' WHEN 'quiet' THEN 'too_late' ELSE j.verdict END,
+        held_revision = CASE WHEN j.old_state <> 'uncertain' AND j.verdict IN ('held', 'minor') THEN j.revision END
     FROM judged j
     WHERE d.id = j.delivery_id AND (j.verdict NOT IN ('eligible', 'email', 'stale', 'quiet')
         OR (j.verdict = 'quiet' AND j.latest_at <= %(quiet_until)s))
@@ -179,27 +182,32 @@ WITH guard AS MATERIALIZED (
 SELECT j.delivery_id, j.verdict, c.claim,
     min(j.delivery_id) OVER (PARTITION BY j.verdict, COALESCE(j.family, int8send(j.delivery_id))),
     j.message_id, j.attempts, j.due_at, j.latest_at, j.entrant_id, j.address, j.first_name, j.bib,
-    j.entrant_token, j.short_code, j.race_name, j.race_start, j.wave_name, j.wave_start
+    j.entrant_token, j.short_code, j.race_name, j.race_start, j.wave_name, j.wave_start, j.revision
 FROM judged j LEFT JOIN claimed c ON c.delivery_id = j.delivery_id
 ORDER BY j.delivery_id"""
 
 
 def _family(family_by: str | None) -> str:
     """The candidates, with everyone due on the same address: found by entrants_by_email or entrants_by_mobile,
-    then deliveries_one_a_step_and_entrant, then the outbox's key."""
+    then deliveries_one_a_step_and_entrant, then the outbox's key.
+
+    The OFFSET keeps it the outbox's key: without statistics, as after a first import, Postgres would walk through
+    the whole queue once for every row of the block.
+    """
     if family_by is None:
         return "candidates AS MATERIALIZED (SELECT delivery_id FROM first)"
     return f"""addresses AS MATERIALIZED (
     SELECT DISTINCT e.{family_by} FROM first JOIN deliveries d ON d.id = first.delivery_id
     JOIN entrants e ON e.id = d.entrant_id WHERE e.{family_by} IS NOT NULL
-), siblings AS MATERIALIZED (
-    SELECT o.delivery_id FROM addresses a CROSS JOIN guard
+), kin AS MATERIALIZED (
+    SELECT d.id FROM addresses a CROSS JOIN guard
     JOIN entrants e ON e.event_id = guard.event_id AND e.{family_by} = a.{family_by}
     JOIN deliveries d ON d.step_id = %(step)s AND d.entrant_id = e.id
-    JOIN outbox o ON o.delivery_id = d.id
+    WHERE d.id NOT IN (SELECT delivery_id FROM first)
+), siblings AS MATERIALIZED (
+    SELECT o.delivery_id FROM kin CROSS JOIN LATERAL (
+        SELECT * FROM outbox WHERE delivery_id = kin.id OFFSET 0 FOR NO KEY UPDATE SKIP LOCKED) o
     WHERE o.channel = %(channel)s AND o.lease_until IS NULL AND o.due_at <= %(now)s
-        AND o.delivery_id NOT IN (SELECT delivery_id FROM first)
-    FOR NO KEY UPDATE OF o SKIP LOCKED
 ), candidates AS MATERIALIZED (
     SELECT delivery_id FROM first UNION ALL SELECT delivery_id FROM siblings
 )"""

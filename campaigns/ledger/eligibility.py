@@ -34,7 +34,7 @@ def verdict(audience: str, *, quiet: bool) -> str:
         WHEN e.status = 'withdrawn' THEN 'withdrawn'
         WHEN e.status = 'held' THEN 'held'
         WHEN d.latest_at <= %(now)s THEN 'too_late'
-        WHEN NOT {audience} OR {_AFTER_THE_RACE} THEN 'not_in_audience'
+        WHEN NOT {audience} OR {_DID_NOT_START} THEN 'not_in_audience'
         WHEN {MINOR_SQL} AND g.entrant_id IS NULL THEN 'minor'
         WHEN o.channel = 'sms' AND NOT e.mobile_ok AND s.fallback_template_id IS NOT NULL AND e.email <> ''
             THEN 'email'
@@ -50,5 +50,7 @@ def verdict(audience: str, *, quiet: bool) -> str:
 
 QUIET = "WHEN o.channel = 'sms' AND s.kind <> 'alert' AND NOT s.quiet_exempt THEN 'quiet'"
 
-# Who did not start, or is held back by hand, gets nothing that comes after the race.
-_AFTER_THE_RACE = "(e.race_status = 'dns' AND (d.due_at AT TIME ZONE ev.timezone)::date > ev.date)"
+# Who does not start gets nothing planned from the beginning of race day on. An alert is for whoever may be there.
+_DID_NOT_START = (
+    "(e.race_status = 'dns' AND s.kind <> 'alert' AND (d.due_at AT TIME ZONE ev.timezone)::date >= ev.date)"
+)

@@ -120,7 +120,9 @@ def _late_reason(step: Step, event: Event, now: datetime) -> str | None:
     """Why a late entrant does not get this step; None when late entrants get it like everyone else."""
     if step.late_entrants == LateEntrants.SEND or step.kind != StepKind.PLANNED:
         return None
-    catch_up = Step.objects.filter(campaign=step.campaign, kind=StepKind.CATCH_UP).exclude(state=StepState.OFF)
+    catch_up = Step.objects.filter(campaign=step.campaign, kind=StepKind.CATCH_UP).exclude(
+        state=StepState.OFF
+    )
     covered = step.late_entrants == LateEntrants.CATCH_UP and not catch_up_is_over(event, now)
     return Reason.COVERED if covered and catch_up.exists() else Reason.TOO_LATE
 
@@ -164,6 +166,9 @@ MISSED_A_TIP = """EXISTS (
 def _statement(step: Step, field: Field, params: dict[str, Any]) -> str:
     """One chunk: read by entrants_by_event, known rows left out by deliveries_one_a_step_and_entrant.
 
+    The OFFSET has each entrant of the chunk looked up by its key: without statistics, as after a first import,
+    Postgres would compare every one of them with every entrant of the event.
+
     The guard makes the statement insert nothing when the race moved, or the step lost its approval, between
     the reading of the plan and this insert.
     """
@@ -181,7 +186,7 @@ WITH guard AS (
     SELECT e.id, gen_random_uuid() AS token, m.due_at, m.latest_at,
         CASE WHEN {LATE} AND %(late_reason)s::text IS NOT NULL THEN %(late_reason)s::text
              WHEN m.latest_at <= %(now)s THEN 'too_late' ELSE '' END AS reason
-    FROM batch JOIN entrants e ON e.id = batch.id
+    FROM batch CROSS JOIN LATERAL (SELECT * FROM entrants WHERE id = batch.id OFFSET 0) e
     JOIN guard ON TRUE JOIN events ev ON ev.id = guard.id
     JOIN races r ON r.id = e.race_id
     LEFT JOIN waves w ON w.id = e.wave_id

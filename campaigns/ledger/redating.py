@@ -10,6 +10,7 @@ from django.db.models import F
 from campaigns.ledger import gate, moments
 from campaigns.ledger.moments import Field
 from campaigns.models import Event, Step
+from campaigns.models.words import StepKind
 
 CHUNK = 5_000
 
@@ -44,6 +45,8 @@ def redate_chunk(step_id: int, now: datetime, *, chunk: int = CHUNK) -> bool:
             "plan_version": event.plan_version,
             "cursor": cursor_at,
             "chunk": chunk,
+            "channel": step.channel,
+            "planned": step.kind == StepKind.PLANNED,
             "now": now,
             **field.moments(step, now).params(),
         }
@@ -67,39 +70,46 @@ def _statement(step: Step, field: Field, params: dict[str, Any]) -> str:
     """One chunk in entrant order, read by deliveries_one_a_step_and_entrant.
 
     A row that was skipped earlier is asked again only while its new moment lies ahead: a change on the day of
-    sending must not bring back what a catch-up has covered.
+    sending must not bring back what a catch-up has covered. Who is confirmed is asked by the claim. What has no
+    moment of its own (catch-up, alerts) keeps the one it has, and so does a doubt: it is sent once more within
+    the time it was given, or not at all.
     """
     wanted = field.audience(step).where(params)
     return f"""
 WITH guard AS (
     SELECT ev.id FROM events ev WHERE ev.id = %(event)s AND ev.plan_version = %(plan_version)s
 ), batch AS MATERIALIZED (
-    SELECT d.id, d.entrant_id, d.state, d.plan_version FROM deliveries d JOIN guard ON TRUE
+    SELECT d.id, d.entrant_id, d.state, d.plan_version, d.due_at, d.latest_at FROM deliveries d JOIN guard ON TRUE
     WHERE d.step_id = %(step)s AND d.entrant_id > %(cursor)s ORDER BY d.entrant_id LIMIT %(chunk)s
 ), {moments.TABLE}, judged AS MATERIALIZED (
-    SELECT d.id, d.state, m.due_at, m.latest_at, (e.status = 'confirmed' AND {wanted}) AS wanted
+    SELECT d.id, d.state, {wanted} AS wanted,
+        CASE WHEN %(planned)s THEN m.due_at ELSE d.due_at END AS due_at,
+        CASE WHEN %(planned)s THEN m.latest_at ELSE d.latest_at END AS latest_at
     FROM batch d
     JOIN events ev ON ev.id = %(event)s {gate.PEOPLE}
     JOIN moments m ON m.race_id = e.race_id AND m.wave_id IS NOT DISTINCT FROM e.wave_id
     LEFT JOIN outbox o ON o.delivery_id = d.id
-    WHERE d.state IN ('due', 'held', 'skipped') AND d.plan_version <> %(plan_version)s AND o.lease_until IS NULL
+    WHERE d.state IN ('due', 'held', 'skipped', 'uncertain') AND d.plan_version <> %(plan_version)s
+        AND o.lease_until IS NULL
 ), moved AS (
     UPDATE deliveries d SET state = 'due', reason = '', due_at = j.due_at, latest_at = j.latest_at,
-        plan_version = %(plan_version)s, settled_at = NULL
-    FROM judged j WHERE d.id = j.id AND j.wanted AND (j.state <> 'skipped' OR j.due_at > %(now)s)
+        channel = %(channel)s, plan_version = %(plan_version)s, settled_at = NULL, held_revision = NULL
+    FROM judged j WHERE d.id = j.id AND j.wanted
+        AND (j.state IN ('due', 'held') OR (j.state = 'skipped' AND j.due_at > %(now)s))
     RETURNING d.id, d.channel, d.due_at
 ), queued AS (
     INSERT INTO outbox (delivery_id, channel, step_id, due_at, claim, holder)
     SELECT id, channel, %(step)s, due_at, 0, '' FROM moved
-    ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at
+    ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at, channel = excluded.channel
 ), left_out AS (
     UPDATE deliveries d SET state = 'skipped', reason = 'not_in_audience', plan_version = %(plan_version)s,
-        settled_at = %(now)s
-    FROM judged j WHERE d.id = j.id AND NOT j.wanted AND j.state <> 'skipped' RETURNING d.id
+        settled_at = %(now)s, held_revision = NULL
+    FROM judged j WHERE d.id = j.id AND NOT j.wanted AND j.state IN ('due', 'held') RETURNING d.id
 ), unqueued AS (
     DELETE FROM outbox o USING left_out WHERE o.delivery_id = left_out.id
 ), kept AS (
     UPDATE deliveries d SET plan_version = %(plan_version)s
-    FROM judged j WHERE d.id = j.id AND j.state = 'skipped' AND NOT (j.wanted AND j.due_at > %(now)s)
+    FROM judged j WHERE d.id = j.id
+        AND (j.state = 'uncertain' OR (j.state = 'skipped' AND NOT (j.wanted AND j.due_at > %(now)s)))
 )
 SELECT (SELECT count(*) FROM guard), (SELECT count(*) FROM batch), (SELECT max(entrant_id) FROM batch)"""

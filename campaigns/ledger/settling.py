@@ -66,9 +66,12 @@ def release(fences: Sequence[tuple[int, int]]) -> None:
         )
 
 
-def hold(fences: Sequence[tuple[int, int]], reason: Reason, now: datetime) -> None:
-    """Sets claimed deliveries aside for a person, out of the queue."""
-    _end(fences, "held", reason, now, attempts=0)
+def hold(fences: Sequence[tuple[int, int]], reason: Reason, now: datetime, *, revision: int = 0) -> None:
+    """Sets claimed deliveries aside for a person, out of the queue; one in doubt ends as unknown.
+
+    They are tried again once the event's revision is above `revision`: that of their claim.
+    """
+    _end(fences, "held", reason, now, attempts=0, revision=revision)
 
 
 def pause_step(step_id: int, reason: str) -> None:
@@ -81,7 +84,8 @@ def pause_step(step_id: int, reason: str) -> None:
 
 def back_off(attempts: int) -> timedelta:
     """How long to wait after the given number of failed tries, doubled each time, with jitter."""
-    longest: timedelta = min(FIRST_BACK_OFF * 2**attempts, LONGEST_BACK_OFF)
+    doublings = min(attempts, 10)  # far past the longest wait, and small enough for a timedelta
+    longest: timedelta = min(FIRST_BACK_OFF * 2**doublings, LONGEST_BACK_OFF)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311
 
 
@@ -134,10 +138,15 @@ def _refused(rows: Sequence[Result], now: datetime) -> None:
 
 
 def _again(rows: Sequence[Result], now: datetime) -> None:
-    """Tries again later, or ends as expired when later is past its latest time."""
-    waits = {row.delivery: _wait(row) for row in rows}
-    in_time = [row for row in rows if row.latest_at is None or now + waits[row.delivery] < row.latest_at]
-    _requeue([(row.delivery, row.claim, now + waits[row.delivery]) for row in in_time])
+    """Tries again later, or ends as expired when later is past its latest time.
+
+    A carrier and those it carries wait equally long: claimed apart, a family would get a message each.
+    """
+    waits: dict[int, timedelta] = {}
+    for row in rows:
+        waits.setdefault(row.carrier, _wait(row))
+    in_time = [row for row in rows if row.latest_at is None or now + waits[row.carrier] < row.latest_at]
+    _requeue([(row.delivery, row.claim, now + waits[row.carrier]) for row in in_time])
     expired = [(row.delivery, row.claim) for row in rows if row not in in_time]
     _end(expired, "failed", Reason.EXPIRED, now, attempts=1)
 
@@ -196,7 +205,13 @@ def _doubtful(channel: Channel, rows: Sequence[Result], now: datetime) -> None:
 
 
 def _end(
-    fences: Sequence[tuple[int, int]], state: str, reason: Reason, now: datetime, *, attempts: int
+    fences: Sequence[tuple[int, int]],
+    state: str,
+    reason: Reason,
+    now: datetime,
+    *,
+    attempts: int,
+    revision: int | None = None,
 ) -> None:
     _execute(
         """
@@ -206,15 +221,19 @@ def _end(
             DELETE FROM outbox o USING mine WHERE o.delivery_id = mine.delivery_id AND o.claim = mine.claim
             RETURNING o.delivery_id
         )
-        UPDATE deliveries d SET state = %s, reason = %s, settled_at = %s, attempts = attempts + %s
+        UPDATE deliveries d SET reason = %s, settled_at = %s, attempts = attempts + %s,
+            state = CASE WHEN d.state = 'uncertain' AND %s = 'held' THEN 'unknown' ELSE %s END,
+            held_revision = CASE WHEN d.state <> 'uncertain' THEN %s::bigint END
         FROM gone WHERE d.id = gone.delivery_id AND d.state IN ('due', 'uncertain')""",
         [
             [delivery for delivery, _ in fences],
             [number for _, number in fences],
-            state,
             reason,
             now,
             attempts,
+            state,
+            state,
+            revision,
         ],
         fences,
     )

@@ -20,7 +20,8 @@ def sweep(now: datetime) -> int:
                 SELECT o.delivery_id FROM outbox o WHERE o.lease_until < clock_timestamp()
                 ORDER BY o.delivery_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
             ), doubted AS (
-                UPDATE deliveries d SET state = CASE d.state WHEN 'uncertain' THEN 'unknown' ELSE 'uncertain' END
+                UPDATE deliveries d SET state = CASE d.state WHEN 'uncertain' THEN 'unknown' ELSE 'uncertain' END,
+                    settled_at = CASE d.state WHEN 'uncertain' THEN %(now)s::timestamptz END
                 FROM expired WHERE d.id = expired.delivery_id AND d.state IN ('due', 'uncertain')
                 RETURNING d.id, d.state, d.channel
             ), resting AS (
@@ -32,20 +33,22 @@ def sweep(now: datetime) -> int:
                     AND NOT (doubted.state = 'uncertain' AND doubted.channel = 'email')
             )
             SELECT count(*) FROM doubted""",
-            {"due": now + DOUBT_RESTS},
+            {"due": now + DOUBT_RESTS, "now": now},
         )
         swept: int = cursor.fetchone()[0]
     return swept
 
 
 def finish_steps() -> None:
-    """Marks sending steps done whose opening is complete and whose queue is empty (outbox_by_step)."""
+    """Marks sending steps done whose opening is complete and whose queue is empty (outbox_by_step).
+
+    An opening for entrants who came since makes a step sending again.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE steps s SET state = 'done' FROM campaigns c, events ev
-            WHERE c.id = s.campaign_id AND ev.id = c.event_id AND s.state = 'sending'
-                AND s.opening_cursor IS NULL AND s.opened_revision = ev.revision
+            UPDATE steps s SET state = 'done'
+            WHERE s.state = 'sending' AND s.opening_cursor IS NULL AND s.opened_revision IS NOT NULL
                 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.step_id = s.id)"""
         )
 

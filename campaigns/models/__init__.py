@@ -1,6 +1,6 @@
 """The nouns of the design, a module a group."""
 
-from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, Suppression
+from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, ListMapping, Suppression
 from campaigns.models.events import Event, Organiser, Race, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
 from campaigns.models.operation import AuditEntry, Circuit, KeyCanary, StopSignal
@@ -18,6 +18,7 @@ __all__ = [
     "Event",
     "Guardian",
     "KeyCanary",
+    "ListMapping",
     "Organiser",
     "Outbox",
     "Race",

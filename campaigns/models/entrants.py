@@ -165,3 +165,19 @@ class Suppression(models.Model):
             one_of("suppressions", "scope", Scope),
             one_of("suppressions", "reason", SuppressionReason),
         ]
+
+
+class ListMapping(models.Model):
+    """How an organiser's list with these headings is read, as a person has confirmed it once."""
+
+    organiser = models.ForeignKey(Organiser, on_delete=models.CASCADE, related_name="list_mappings")
+    headings_key = models.TextField(help_text="hash of the set of headings, whatever their order and case")
+    source = models.TextField()
+    document = models.JSONField(help_text="what a mapping file holds")
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "list_mappings"
+        constraints = [
+            UniqueConstraint(fields=["organiser", "headings_key"], name="list_mappings_one_a_set_of_headings")
+        ]

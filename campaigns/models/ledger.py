@@ -37,6 +37,9 @@ class Delivery(models.Model):
     )
     sent_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+    held_revision = models.BigIntegerField(
+        null=True, blank=True, help_text="while held: the event's revision at which it was last found to wait"
+    )
 
     class Meta:
         db_table = "deliveries"
@@ -47,7 +50,15 @@ class Delivery(models.Model):
             one_of("deliveries", "state", DeliveryState),
             one_of("deliveries", "reason", Reason),
         ]
-        indexes = [Index(fields=["entrant"], name="deliveries_by_entrant")]
+        indexes = [
+            Index(fields=["entrant"], name="deliveries_by_entrant"),
+            # Not WHERE state = 'held': an index that speaks of the state would be written with every settle.
+            Index(
+                fields=["step", "held_revision"],
+                name="deliveries_held",
+                condition=Q(held_revision__isnull=False),
+            ),
+        ]
 
 
 class Outbox(models.Model):

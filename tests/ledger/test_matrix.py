@@ -24,7 +24,11 @@ SMS_YES, SMS_TIPS, SMS_SPONSOR = ("sms", "service"), ("sms", "tips"), ("sms", "s
 EVERY_YES = (EMAIL_TIPS, EMAIL_SPONSOR, SMS_YES, SMS_TIPS, SMS_SPONSOR)
 SUPPRESSIONS = [
     None,
-    *((channel, scope) for channel in ("email", "sms") for scope in ("tips_and_sponsor", "all_but_alerts", "all")),
+    *(
+        (channel, scope)
+        for channel in ("email", "sms")
+        for scope in ("tips_and_sponsor", "all_but_alerts", "all")
+    ),
 ]
 CELLS = [
     (frozenset(yes), others_say_no, stop)

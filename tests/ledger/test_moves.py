@@ -3,8 +3,8 @@
 from itertools import product
 
 import pytest
-from people import AT, DUE, a_campaign, an_event, entrant, queue, the_step
 from django.db import IntegrityError, transaction
+from people import AT, DUE, a_campaign, an_event, entrant, queue, the_step
 
 from campaigns import audit
 from campaigns.ledger import LEGAL_MOVES

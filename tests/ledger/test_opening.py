@@ -4,6 +4,7 @@ import threading
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection, transaction
 from people import (
     DUE,
     a_campaign,
@@ -18,7 +19,6 @@ from people import (
     the_step,
     tick_at,
 )
-from django.db import connection, transaction
 
 from campaigns import campaign, ledger, optout, revision
 from campaigns.ledger import gate

@@ -1,0 +1,457 @@
+"""Draining: what is due leaves once, over real connections to a real mail server and a real telephone provider."""
+
+import email
+import email.policy
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.db import connection
+from people import (
+    DUE,
+    a_campaign,
+    a_step,
+    an_event,
+    elsewhere,
+    entrant,
+    entrants,
+    fate,
+    queue,
+    the_step,
+)
+
+from campaigns import campaign, circuit, ledger
+from campaigns.drain import Drain, free_slots, hold_slot
+from campaigns.models import Attempt, Circuit, Delivery, Outbox, Step, Suppression
+from campaigns.models.words import Channel
+from postbox import Postbox
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+MINUTE = timedelta(minutes=1)
+TEXT = {"channel": "sms", "template": "hydration"}
+
+
+@pytest.fixture
+def box(settings) -> Iterator[Postbox]:
+    """A postbox that the settings name as mail server and as Twilio."""
+    with Postbox() as box:
+        settings.EMAIL_URL = box.email_url
+        settings.TWILIO_BASE_URL = box.twilio_base_url
+        settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = f"AC{'0' * 32}", "token"
+        settings.TWILIO_FROM = "+447700900900"
+        yield box
+
+
+def drain(channel: Channel = Channel.EMAIL, at=DUE, seconds: float = 10) -> bool:
+    """One slice of a drain whose clock goes on from `at`."""
+    sending = Drain(channel)
+    with time_machine.travel(at):
+        try:
+            return sending.run(seconds)
+        finally:
+            if "carrier" in sending.__dict__:
+                sending.carrier.close()
+
+
+def a_send(count: int, step: str = "", *, event=None, folder: Path | None = None, **fields):
+    """A live campaign with one step, and `count` people in its queue."""
+    event = event or an_event()
+    loaded = a_campaign(event, step or a_step(), **({"folder": folder} if folder else {}))
+    people = entrants(event, count, **fields)
+    queue(the_step(loaded), people)
+    return loaded, people
+
+
+def states() -> dict[str, int]:
+    found: dict[str, int] = {}
+    for state in Delivery.objects.values_list("state", flat=True):
+        found[state] = found.get(state, 0) + 1
+    return found
+
+
+def parsed(mail):
+    return email.message_from_bytes(mail.raw, policy=email.policy.default)
+
+
+# The whole path
+
+
+def test_everyone_gets_one_email_and_the_ledger_knows(box):
+    loaded, people = a_send(5)
+    assert drain() is False
+    assert sorted(mail.recipient for mail in box.emails) == sorted(person.email for person in people)
+    assert states() == {"sent": 5}
+    assert not Outbox.objects.exists()
+    rows = Delivery.objects.select_related("entrant")
+    ids = {row.entrant.email: f"<{row.message_id}>" for row in rows}
+    assert {mail.recipient: parsed(mail)["Message-ID"] for mail in box.emails} == ids
+    assert {row.version_id for row in rows} == {the_step(loaded).version_id}
+    assert set(Attempt.objects.values_list("outcome", "number")) == {("accepted", 1)}
+    assert drain() is False
+    assert len(box.emails) == 5
+
+
+def test_everyone_gets_one_text(box):
+    _, people = a_send(5, a_step(**TEXT))
+    drain(Channel.SMS)
+    assert sorted(text.to for text in box.texts) == sorted(person.mobile for person in people)
+    assert states() == {"sent": 5}
+    assert all(ref.startswith("SM") for ref in Attempt.objects.values_list("provider_ref", flat=True))
+
+
+def test_a_family_is_greeted_by_all_its_names_in_one_email(box):
+    event = an_event()
+    loaded, _ = a_send(1, event=event)
+    family = [entrant(event, email="family@example.org", first_name=name) for name in ("Ana", "Ben", "Zoë")]
+    queue(the_step(loaded), family)
+    drain()
+    [mail] = [mail for mail in box.emails if mail.recipient == "family@example.org"]
+    assert "Ana, Ben and Zoë" in parsed(mail).get_body(("plain",)).get_content()
+    carrier, *carried = Delivery.objects.filter(entrant__in=family).order_by("id")
+    assert {row.carrier_id for row in carried} == {carrier.id}
+    assert states() == {"sent": 4}
+
+
+def test_nothing_leaves_for_those_who_may_not_be_written_to(box):
+    event = an_event()
+    loaded, _ = a_send(2, event=event)
+    silent = entrants(event, 2, consents=())
+    queue(the_step(loaded), silent)
+    drain()
+    assert len(box.emails) == 2
+    assert {fate(person) for person in silent} == {("skipped", "no_consent")}
+
+
+def test_two_drains_at_once_send_to_nobody_twice(box):
+    a_send(40)
+    start = threading.Barrier(2)
+
+    def run() -> None:
+        sending = Drain(Channel.EMAIL)
+        start.wait(5)
+        while sending.run(5):
+            pass
+        sending.carrier.close()
+
+    with time_machine.travel(DUE):
+        for running in [elsewhere(run), elsewhere(run)]:
+            running.result(30)
+    assert len({mail.recipient for mail in box.emails}) == len(box.emails) == 40
+    assert states() == {"sent": 40}
+
+
+def test_a_slice_that_is_over_says_that_there_is_more(box):
+    a_send(1)
+    assert drain(seconds=0) is True
+    assert not box.emails
+
+
+# Stopping in the middle
+
+
+@pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.SMS])
+def test_a_pause_in_the_middle_gives_the_rest_back_untouched(box, channel):
+    stage = {"email": ("smtp", "dot"), "sms": ("twilio", "create")}[channel]
+    box.faults.add(stage[0], "slow", stage[1], seconds=0.1 if channel == "email" else 0.6)
+    loaded, people = a_send(70, a_step() if channel == "email" else a_step(**TEXT))
+    running = elsewhere(lambda: drain(channel, seconds=20))
+    box.wait_for(**{"emails" if channel == "email" else "texts": 1})
+    campaign.pause(loaded)
+    paused = time.monotonic()
+    running.result(20)
+    assert time.monotonic() - paused < 2
+    arrived = len(box.emails) + len(box.texts)
+    assert 1 <= arrived < 70
+    assert states() == {"sent": arrived, "due": 70 - arrived}
+    assert set(Outbox.objects.values_list("lease_until", "holder")) == {(None, "")}
+    assert not Delivery.objects.filter(state="due", attempts__gt=0).exists()
+    box.faults.clear()
+    campaign.resume(loaded)
+    drain(channel)
+    assert states() == {"sent": 70}
+    to = [mail.recipient for mail in box.emails] + [text.to for text in box.texts]
+    assert len(to) == len(set(to)) == len(people)
+
+
+def test_what_a_person_did_not_fill_in_is_held_and_the_others_are_sent(box, tmp_path):
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "number.md").write_text(
+        "---\ntopic: Number\npurpose: service\nsubject: Your number\npreheader: Bring it.\n---\n# Your number\n\n"
+        "Hello {{ names }}, your number is {{ bib }}. Write to {{ organiser_contact }}.\n"
+    )
+    event = an_event()
+    loaded, [known] = a_send(
+        1, a_step(template="number", purpose="service"), event=event, folder=tmp_path, bib="123"
+    )
+    unknown = entrant(event)
+    queue(the_step(loaded), [unknown])
+    drain()
+    assert [mail.recipient for mail in box.emails] == [known.email]
+    assert fate(unknown) == ("held", "missing_value")
+    assert not Outbox.objects.exists()
+    assert Delivery.objects.get(entrant=unknown).attempts == 0
+
+
+def test_a_message_that_cannot_be_made_at_all_leaves_nothing_claimed(box):
+    """A fault of ours: it is raised, and nobody's message becomes a doubt that never left this machine."""
+    a_send(3)
+    Step.objects.update(version=None)
+    with pytest.raises(AssertionError):
+        drain()
+    assert set(Outbox.objects.values_list("lease_until", flat=True)) == {None}
+    assert states() == {"due": 3}
+
+
+# What providers refuse
+
+
+def test_an_address_that_does_not_exist_is_not_written_to_again(box):
+    _, [bad, good] = a_send(2)
+    box.faults.add("smtp", "refuse", "rcpt", code=550, text="5.1.1 No such user", match=bad.email)
+    drain()
+    assert (fate(bad), fate(good)) == (("failed", "provider_refused"), ("sent", ""))
+    stop = Suppression.objects.get()
+    assert (bytes(stop.address_hash), stop.scope, stop.reason) == (bad.email_hash, "all", "hard_bounce")
+    assert Circuit.objects.get(channel="email").opened_at is None
+
+
+def test_a_refusal_of_no_known_meaning_suppresses_nobody(box):
+    _, [bad] = a_send(1)
+    box.faults.add("smtp", "refuse", "rcpt", code=555, text="5.9.9 Computer says no")
+    drain()
+    assert fate(bad) == ("failed", "provider_refused")
+    assert not Suppression.objects.exists()
+
+
+def test_five_refusals_of_no_known_meaning_in_a_row_open_the_circuit(box):
+    """One may be that person's own; in a row they are the provider's, and the others are not used up on it."""
+    a_send(12)
+    box.faults.add("smtp", "refuse", "rcpt", code=555, text="5.9.9 Computer says no", after=2)
+    drain()
+    assert states() == {"sent": 2, "failed": 5, "due": 5}
+    state = Circuit.objects.get(channel="email")
+    assert state.opened_at is not None
+    assert "no known meaning" in state.reason
+
+
+def test_more_than_a_tenth_of_unknown_refusals_open_the_circuit(box):
+    _, people = a_send(50)
+    for person in people[::4]:
+        box.faults.add("smtp", "refuse", "rcpt", code=555, text="5.9.9 Computer says no", match=person.email)
+    drain()
+    assert states()["failed"] == 6
+    assert states()["due"] == 50 - 21
+    assert Circuit.objects.get(channel="email").opened_at is not None
+
+
+@pytest.mark.parametrize(("error", "reason"), [(21610, "stop"), (21211, "bad_number")])
+def test_a_number_that_said_stop_or_is_none_gets_no_more_texts(box, error, reason):
+    _, [bad, good] = a_send(2, a_step(**TEXT))
+    box.faults.add("twilio", "refuse", "create", code=400, error=error, match=bad.mobile)
+    drain(Channel.SMS)
+    assert (fate(bad), fate(good)) == (("failed", "provider_refused"), ("sent", ""))
+    stop = Suppression.objects.get()
+    assert (stop.channel, bytes(stop.address_hash), stop.reason) == ("sms", bad.mobile_hash, reason)
+
+
+def test_a_message_that_the_provider_refuses_stops_its_step_at_the_first(box):
+    """The others are not used up on words that nobody will get: they wait for better ones."""
+    loaded, _ = a_send(10)
+    box.faults.add("smtp", "refuse", "dot", code=552, text="5.3.4 Message too big")
+    drain()
+    step = the_step(loaded)
+    assert step.state == "paused"
+    assert "too big" in step.state_reason
+    assert states() == {"failed": 1, "due": 9}
+    assert set(Outbox.objects.values_list("lease_until", flat=True)) == {None}
+    assert drain() is False
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "text"),
+    [("mail", 550, "5.7.1 Not from you"), ("mail", 530, "Log in first"), ("dot", 550, "5.7.26 DKIM fails")],
+)
+def test_a_refusal_of_everyone_costs_nobody_an_attempt_and_opens_the_circuit(box, stage, code, text):
+    a_send(10)
+    box.faults.add("smtp", "refuse", stage, code=code, text=text)
+    drain()
+    assert states() == {"due": 10}
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
+    assert set(Outbox.objects.values_list("lease_until", flat=True)) == {None}
+    assert Attempt.objects.count() == 1
+    state = Circuit.objects.get(channel="email")
+    assert state.opened_at is not None
+    assert state.reason
+    assert not box.emails
+    box.faults.clear()
+    drain(at=DUE + timedelta(seconds=30))
+    assert not box.emails, "nothing leaves before the probe's time"
+
+
+def test_one_message_probes_and_closes_the_circuit_for_all(box):
+    a_send(6)
+    circuit.opened(Channel.EMAIL, "policy", "The password is wrong.", DUE)
+    allowed = [circuit.allowance(Channel.EMAIL, DUE + MINUTE).limit for _ in range(3)]
+    assert allowed == [1, 0, 0]
+    drain(at=DUE + 2 * MINUTE)
+    assert len(box.emails) == 6
+    state = Circuit.objects.get(channel="email")
+    assert (state.opened_at, state.reason) == (None, "")
+
+
+def test_a_probe_that_is_refused_leaves_the_circuit_open(box):
+    a_send(6)
+    circuit.opened(Channel.EMAIL, "policy", "The password is wrong.", DUE)
+    box.faults.add("smtp", "refuse", "mail", code=535, text="5.7.8 Wrong password")
+    drain(at=DUE + 2 * MINUTE)
+    assert Attempt.objects.count() == 1
+    assert Circuit.objects.get(channel="email").opened_at == DUE
+    assert states() == {"due": 6}
+
+
+def test_a_probe_is_not_used_up_on_those_who_may_not_be_written_to(box):
+    event = an_event()
+    loaded, _ = a_send(3, event=event, consents=())
+    [willing] = entrants(event, 1)
+    queue(the_step(loaded), [willing])
+    circuit.opened(Channel.EMAIL, "policy", "The password is wrong.", DUE)
+    drain(at=DUE + 2 * MINUTE)
+    assert [mail.recipient for mail in box.emails] == [willing.email]
+
+
+def test_what_is_refused_for_now_comes_again(box):
+    _, [slow, quick] = a_send(2)
+    box.faults.add("smtp", "refuse", "rcpt", code=451, text="4.7.1 Greylisted", match=slow.email, count=1)
+    drain()
+    assert (fate(slow), fate(quick)) == (("due", ""), ("sent", ""))
+    drain(at=DUE + MINUTE)
+    assert fate(slow) == ("sent", "")
+    assert Delivery.objects.get(entrant=slow).attempts == 2
+    assert len(box.emails) == 2
+
+
+def test_a_mail_server_that_is_away_costs_nobody_an_attempt(box, settings):
+    a_send(3)
+    there, settings.EMAIL_URL = settings.EMAIL_URL, "smtp://127.0.0.1:1"
+    drain()
+    assert states() == {"due": 3}
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
+    assert Circuit.objects.get(channel="email").opened_at is not None
+    settings.EMAIL_URL = there
+    drain(at=DUE + MINUTE)
+    assert states() == {"sent": 3}
+
+
+@pytest.mark.parametrize(
+    ("channel", "missing"), [(Channel.EMAIL, "EMAIL_URL"), (Channel.SMS, "TWILIO_AUTH_TOKEN")]
+)
+def test_a_channel_that_is_not_set_up_says_what_is_missing(box, settings, channel, missing):
+    a_send(2, a_step() if channel == Channel.EMAIL else a_step(**TEXT))
+    setattr(settings, missing, "")
+    drain(channel)
+    assert states() == {"due": 2}
+    assert missing in Circuit.objects.get(channel=channel).reason
+
+
+def test_an_email_without_an_answer_is_sent_once_more_under_the_same_message_id(box):
+    _, [person] = a_send(1)
+    box.faults.add("smtp", "close", "dot", kept=True, count=1)
+    drain()
+    assert fate(person)[0] == "uncertain"
+    drain(at=DUE + timedelta(seconds=50))
+    assert len(box.emails) == 1
+    drain(at=DUE + 2 * MINUTE)
+    assert fate(person) == ("sent", "")
+    first, second = box.emails
+    assert parsed(first)["Message-ID"] == parsed(second)["Message-ID"]
+
+
+def test_a_text_without_an_answer_is_not_sent_again(box):
+    _, [person] = a_send(1, a_step(**TEXT))
+    box.faults.add("twilio", "close", "create", kept=True, count=1)
+    drain(Channel.SMS)
+    drain(Channel.SMS, at=DUE + 5 * MINUTE)
+    assert fate(person)[0] == "uncertain"
+    assert len(box.texts) == 1
+
+
+def test_one_channel_that_is_down_does_not_stop_the_other(box, settings):
+    event = an_event()
+    loaded = a_campaign(event, a_step(), a_step("text", **TEXT))
+    people = entrants(event, 2)
+    queue(the_step(loaded), people)
+    queue(the_step(loaded, "text"), people)
+    settings.EMAIL_URL = "smtp://127.0.0.1:1"
+    drain()
+    drain(Channel.SMS)
+    assert len(box.texts) == 2
+    assert circuit.allowance(Channel.SMS, DUE).limit is None
+
+
+# Slots
+
+
+def test_there_are_only_so_many_slots_and_a_lost_connection_frees_its_own():
+    go_on, held = threading.Event(), threading.Semaphore(0)
+
+    def hold_and_wait() -> bool:
+        got = hold_slot(Channel.EMAIL, 2)
+        held.release()
+        assert go_on.wait(10)
+        return got
+
+    holders = [elsewhere(hold_and_wait) for _ in range(2)]
+    for _ in holders:
+        assert held.acquire(timeout=10)
+    try:
+        assert not hold_slot(Channel.EMAIL, 2)
+        assert hold_slot(Channel.SMS, 1), "each channel has slots of its own"
+        free_slots()
+    finally:
+        go_on.set()
+    assert [holder.result(10) for holder in holders] == [True, True]
+    wait_until_free()
+    free_slots()
+
+
+def wait_until_free() -> None:
+    for _ in range(200):
+        if hold_slot(Channel.EMAIL, 2):
+            return
+        time.sleep(0.01)
+    raise AssertionError("a closed connection still holds a slot")
+
+
+def test_freed_slots_are_free_for_others():
+    assert hold_slot(Channel.EMAIL, 1)
+    assert not elsewhere(lambda: hold_slot(Channel.EMAIL, 1)).result(5)
+    free_slots()
+    assert elsewhere(lambda: hold_slot(Channel.EMAIL, 1)).result(5)
+
+
+def test_a_lease_that_ran_out_under_a_drain_is_swept_and_its_late_answer_counts(box):
+    """The drain stood still for too long; the row is in doubt; the answer it then brings settles the doubt."""
+    _, [person] = a_send(1)
+    box.faults.add("smtp", "slow", "dot", seconds=1.0)
+    running = elsewhere(drain)
+    wait_until_claimed()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE outbox SET lease_until = clock_timestamp() - interval '1 second'")
+    assert ledger.sweep(DUE) == 1
+    assert fate(person)[0] == "uncertain"
+    running.result(10)
+    assert fate(person) == ("sent", "")
+    assert not Outbox.objects.exists()
+
+
+def wait_until_claimed() -> None:
+    for _ in range(500):
+        if Outbox.objects.filter(lease_until__isnull=False).exists():
+            return
+        time.sleep(0.01)
+    raise AssertionError("nothing was claimed")

@@ -1,0 +1,236 @@
+"""From a claimed delivery to the finished message: whose values stand in it, which words, which headers."""
+
+import email
+import email.policy
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from people import (
+    DUE,
+    a_campaign,
+    a_step,
+    an_event,
+    claim_at,
+    entrant,
+    load,
+    moment,
+    queue,
+    the_step,
+)
+
+from campaigns import content, rendering
+from campaigns.models import Event, Step, Wave
+from campaigns.models.words import Channel
+
+HEAD = "---\ntopic: Test\npurpose: tips\nsubject: {subject}\npreheader: Before.\n---\n"
+STOP = "Write to {{ organiser_contact }}."
+
+
+def message(step: Step, channel: Channel = Channel.EMAIL) -> rendering.Message:
+    return rendering.message_of(Step.objects.get(id=step.id), channel)
+
+
+def finished(event: Event, words: str = "", *, at=DUE, folder: Path | None = None, **fields):
+    """The one email of a step to one new entrant, as it arrives."""
+    loaded = a_campaign(event, words or a_step(), **({"folder": folder} if folder else {}))
+    step = the_step(loaded)
+    queue(step, [entrant(event, **fields)], at)
+    [group] = claim_at(at, step).groups
+    mail = message(step).finished_email(group, at)
+    return mail, email.message_from_bytes(mail.data, policy=email.policy.default)
+
+
+def plain(parsed) -> str:
+    return parsed.get_body(("plain",)).get_content()
+
+
+def an_email(folder: Path, body: str, subject: str = "A test") -> Path:
+    """A folder with one email called `test`."""
+    (folder / "email").mkdir()
+    (folder / "email" / "test.md").write_text(f"{HEAD.format(subject=subject)}# A test\n\n{body}\n\n{STOP}\n")
+    return folder
+
+
+def values(event: Event, *, at=DUE, **fields) -> dict[str, str]:
+    """What stands in the open words for a new entrant."""
+    step = the_step(a_campaign(event, a_step(latest="99 days")))
+    queue(step, [entrant(event, **fields)], at)
+    [group] = claim_at(at, step).groups
+    return message(step).values(group, at)
+
+
+# Values
+
+
+def test_every_open_word_has_its_value_and_there_are_no_others(db):
+    assert values(an_event()).keys() == content.PLACEHOLDERS.keys()
+
+
+def test_times_are_those_of_the_entrants_own_start(db):
+    event = an_event()
+    wave = Wave.objects.create(race=event.races.get(slug="half"), name="B", start="09:25")
+    found = values(event, wave=wave)
+    assert (found["start_time"], found["wave"], found["race_name"]) == ("09:25", "B", "Half Marathon")
+    assert (found["pen_close"], found["warmup_time"], found["arrive_by"]) == ("09:15", "09:00", "08:25")
+
+
+def test_without_a_wave_it_is_the_start_of_the_race(db):
+    found = values(an_event(), race="10k")
+    assert (found["start_time"], found["wave"], found["race_name"]) == ("09:00", "", "10K")
+
+
+def test_a_wave_that_starts_at_midnight_starts_at_midnight(db):
+    event = an_event()
+    wave = Wave.objects.create(race=event.races.get(slug="half"), name="Night", start="00:00")
+    assert values(event, wave=wave)["start_time"] == "00:00"
+
+
+def test_dates_are_as_people_write_them_and_days_are_counted_in_the_race_s_zone(db):
+    event = an_event(zone="Pacific/Auckland")
+    found = values(event, at=moment("2027-08-02 12:30"))  # half past midnight on 3 August in Auckland
+    assert (found["race_date"], found["days_to_go"]) == ("Sun 19 Sep 2027", "47")
+
+
+def test_the_year_of_the_edition_is_left_out_of_the_name(db):
+    assert values(an_event())["event_name"] == "Run Reigate"
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [(["Ana"], "Ana"), (["Ana", "Ben"], "Ana and Ben"), (["Ana", "Ben", "Ana", "Zoë"], "Ana, Ben and Zoë")],
+)
+def test_a_family_is_listed_ready_to_read(db, names, listed):
+    event = an_event()
+    step = the_step(a_campaign(event))
+    queue(step, [entrant(event, email="family@example.org", first_name=name) for name in names])
+    [group] = claim_at(DUE, step).groups
+    assert message(step).values(group, DUE)["names"] == listed
+    assert message(step).values(group, DUE)["first_name"] == names[0]
+
+
+# The email
+
+
+def test_a_tip_says_who_it_is_from_and_how_to_stop(db):
+    event = an_event()
+    mail, parsed = finished(event)
+    person = event.entrants.get()
+    assert (mail.sender, mail.recipient) == ("tips@example.org", person.email)
+    assert parsed["From"] == "Aid Station <tips@example.org>"
+    assert (parsed["To"], parsed["Reply-To"]) == (person.email, "hello@example.org")
+    assert person.token in parsed["List-Unsubscribe"]
+    assert parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert f"/u/{person.token}" in plain(parsed)
+
+
+def test_a_service_mail_has_no_one_click_stop(db, tmp_path):
+    folder = an_email(tmp_path, "Hello {{ names }}.")
+    source = folder / "email" / "test.md"
+    source.write_text(source.read_text().replace("purpose: tips", "purpose: service"))
+    _, parsed = finished(an_event(), a_step(template="test", purpose="service"), folder=folder)
+    assert parsed["List-Unsubscribe"] is None
+
+
+def test_every_try_of_a_delivery_bears_the_same_message_id(db):
+    event = an_event()
+    step = the_step(a_campaign(event))
+    [row] = queue(step, [entrant(event)])
+    [group] = claim_at(DUE, step).groups
+    ids = {
+        email.message_from_bytes(message(step).finished_email(group, at).data)["Message-ID"]
+        for at in (DUE, DUE + timedelta(hours=1))
+    }
+    assert ids == {f"<{row.message_id}>"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{{ 7*7 }}", "{% for x in 'ab' %}{{ x }}{% endfor %}", "<script>alert(1)</script>", "O'Brien & Söhne"],
+)
+def test_a_name_is_just_a_name(db, tmp_path, name):
+    folder = an_email(tmp_path, "Hello {{ first_name }}, good to see you.", "For {{ first_name }}")
+    _, parsed = finished(an_event(), a_step(template="test"), folder=folder, first_name=name)
+    assert f"Hello {name}, good" in " ".join(plain(parsed).split())
+    assert parsed["Subject"] == f"For {name}"
+    assert "<script>" not in parsed.get_body(("html",)).get_content()
+
+
+def test_a_name_with_line_breaks_adds_no_header(db, tmp_path):
+    folder = an_email(tmp_path, "Hello {{ first_name }}.", "For {{ first_name }}")
+    name = "Eve\r\nBcc: everyone@example.org"
+    mail, parsed = finished(an_event(), a_step(template="test"), folder=folder, first_name=name)
+    assert parsed["Bcc"] is None
+    assert b"Bcc:" not in mail.data.partition(b"\r\n\r\n")[0].replace(b"For Eve Bcc:", b"")
+    assert parsed["Subject"] == "For Eve Bcc: everyone@example.org"
+
+
+def test_a_required_value_that_is_not_known_stops_the_message(db, tmp_path):
+    folder = an_email(tmp_path, "Your number is {{ bib }}.")
+    with pytest.raises(content.MissingValue, match="bib"):
+        finished(an_event(), a_step(template="test"), folder=folder)
+
+
+# Which words
+
+
+def test_the_approved_words_are_sent_not_the_newest(db, tmp_path):
+    folder = an_email(tmp_path, "The first words.")
+    event = an_event()
+    step = the_step(a_campaign(event, a_step(template="test"), folder=folder))
+    queue(step, [entrant(event)])
+    [group] = claim_at(DUE, step).groups
+    source = folder / "email" / "test.md"
+    source.write_text(source.read_text().replace("first words", "second words"))
+    load(event, a_step(template="test"), folder=folder)
+    mail = message(step).finished_email(group, DUE)
+    assert b"The first words" in mail.data
+    assert b"second words" not in mail.data
+    assert message(step).version_id == step.version_id
+
+
+def test_a_text_and_its_fallback_have_words_of_their_own(db):
+    event = an_event()
+    words = a_step(channel="sms", template="hydration", more='fallback = "email"')
+    step = the_step(a_campaign(event, words))
+    by_text, by_email = message(step, Channel.SMS), message(step, Channel.EMAIL)
+    assert (by_text.version_id, by_email.version_id) == (step.version_id, step.fallback_version_id)
+    assert by_text.email is None
+    assert by_email.sms is None
+
+
+def test_a_colour_of_the_event_s_own_stands_in_its_mails_and_in_no_other_s(db):
+    red, _ = finished(an_event(colour="#8A1538"))
+    green, _ = finished(an_event())
+    assert b"8a1538" in red.data.lower()
+    assert b"8a1538" not in green.data.lower()
+
+
+# The text
+
+
+def a_text(event: Event, latest: timedelta, **fields):
+    step = the_step(a_campaign(event, a_step(channel="sms", template="hydration")))
+    person = entrant(event, **fields)
+    queue(step, [person], latest_at=DUE + latest)
+    [group] = claim_at(DUE, step, Channel.SMS).groups
+    return message(step, Channel.SMS).finished_sms(group, DUE), person
+
+
+def test_a_text_goes_to_the_mobile_and_says_how_to_stop(db):
+    text, person = a_text(an_event(), timedelta(hours=1))
+    assert text.to == person.mobile
+    assert f"/s/{person.short_code}" in text.body
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(20, 60), (7200, 7200), (999_999, 36_000)])
+def test_a_text_is_worth_delivering_as_long_as_its_step_is(db, left, seconds):
+    text, _ = a_text(an_event(), timedelta(seconds=left))
+    assert text.validity_seconds == seconds
+
+
+def test_a_broken_source_is_refused_before_it_is_stored(db):
+    with pytest.raises(content.ContentError):
+        rendering.check_source("sms", "broken", "---\ntopic: x\npurpose: tips\n---\n{{ nonsense }}\n")
+    with pytest.raises(content.ContentError):
+        rendering.check_source("email", "broken", "No head at all.")
