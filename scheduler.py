@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+
 from campaigns import clock, ledger
 from campaigns.models.words import Channel
 
@@ -34,6 +36,7 @@ def tick(piece: float = PIECE) -> Due:
     """
     now = clock.now()
     end = time.monotonic() + piece
+    ledger.replay_the_dead(settings.JOURNAL_FOLDER, now)
     ledger.sweep(now)
     finished = _work_through(ledger.steps_to_redate(), lambda step: ledger.redate_chunk(step, now), end)
     finished &= _work_through(ledger.steps_to_free(), lambda step: ledger.free_chunk(step, now), end)

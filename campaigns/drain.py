@@ -1,7 +1,5 @@
 """Draining a channel: claim a block, render it, hand it over, settle it, again, for at most one slice of time."""
 
-import os
-import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from campaigns.channels.outcomes import ChannelDown, Email, Kind, MayContinue, O
 from campaigns.channels.pacing import Grant, Pacing
 from campaigns.channels.smtp import SmtpChannel
 from campaigns.channels.twilio import TwilioChannel
+from campaigns.journal import Answer, Journal, JournalFull
 from campaigns.models import Entrant, Step
 from campaigns.models.words import Channel, Reason, Scope, SuppressionReason
 
@@ -28,6 +27,10 @@ SLICE = 2.0
 
 BLOCK = 100
 """Most deliveries in one claim: about what a plain mail server takes in half a second."""
+
+HAND_OVER_UNTIL = 150.0
+"""Seconds after the claim was asked for in which a message of it may still be handed over; the rest of the lease is for
+the server's answer."""
 
 LEASE = timedelta(seconds=300)
 """Longer than a slice and the longest hand-over together: opening, an envelope and a body each wait for a minute."""
@@ -49,8 +52,13 @@ class Carrier(Protocol[Given]):
 
 @dataclass
 class StopSignal:
-    """Whether anything was paused, stopped or held since a block was claimed."""
+    """Whether a block may still be handed over: nothing was paused, stopped or held, and its time is not up.
 
+    The deadline is on a clock that goes on while the machine sleeps: a machine that was paused wakes up with a block
+    that another may have by then.
+    """
+
+    deadline: float = field(default_factory=lambda: awake() + HAND_OVER_UNTIL)
     epoch: int = field(default_factory=ledger.stop_epoch)
     looked_at: float = field(default_factory=time.monotonic)
     risen: bool = False
@@ -60,7 +68,12 @@ class StopSignal:
         if not self.risen and time.monotonic() - self.looked_at > STOP_SIGNAL_AGE:
             self.risen = ledger.stop_epoch() != self.epoch
             self.looked_at = time.monotonic()
-        return not self.risen
+        return not self.risen and awake() < self.deadline
+
+
+def awake() -> float:
+    """Seconds on a clock that no clock change turns back and that counts sleep, where the system has one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Drain:
@@ -68,7 +81,6 @@ class Drain:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.unknown = circuit.UnknownRefusals()
 
     @cached_property
@@ -78,6 +90,11 @@ class Drain:
         if problem:
             raise ChannelDown(Kind.POLICY, "", problem)
         return providers.email() if self.channel == Channel.EMAIL else providers.sms()
+
+    @cached_property
+    def journal(self) -> Journal:
+        """This process's own file. Raises OSError."""
+        return Journal.open(settings.JOURNAL_FOLDER)
 
     @cached_property
     def pacing(self) -> Pacing:
@@ -91,10 +108,29 @@ class Drain:
     def run(self, seconds: float = SLICE) -> bool:
         """Sends for at most about `seconds`; True when there is more to do at once."""
         end = time.monotonic() + seconds
+        if not self._recovered():
+            return False
         while time.monotonic() < end:
             if not self._block():
                 return False
         return ledger.next_step(self.channel, clock.now()) is not None
+
+    def _recovered(self) -> bool:
+        """Settles what this process could not settle when it lost its database, and what dead ones left here.
+
+        False when there is no journal to be had: nothing goes out that is not written down first.
+        """
+        now = clock.now()
+        try:
+            if self.journal.pending:
+                ledger.replay(self.journal.name, self.journal.read(), now)
+                self.journal.clear()
+            ledger.replay_the_dead(settings.JOURNAL_FOLDER, now)
+        except OSError as error:
+            said = f"The journal cannot be written ({error.strerror}): see to {settings.JOURNAL_FOLDER}."
+            circuit.opened(self.channel, Kind.POLICY, said, now)
+            return False
+        return True
 
     def _block(self) -> bool:
         """One block of one step; False when there is nothing that may be sent now."""
@@ -112,7 +148,7 @@ class Drain:
             return True
         signal = StopSignal()
         claim = ledger.claim(
-            self.channel, step_id, now, limit=min(grant.count, BLOCK), lease=LEASE, holder=self.holder
+            self.channel, step_id, now, limit=min(grant.count, BLOCK), lease=LEASE, holder=self.journal.name
         )
         if claim.groups:
             self._send(claim, signal, grant)
@@ -132,8 +168,11 @@ class Drain:
                 circuit.closed(self.channel)
         except ChannelDown as down:
             circuit.opened(self.channel, down.kind, down.detail, clock.now())
+        except JournalFull as full:
+            circuit.opened(self.channel, Kind.POLICY, str(full), clock.now())
         finally:
             block.settle()
+            self.journal.clear()
         block.act_on_refusals(step)
 
     def _prepared(self, claim: ledger.Claim) -> tuple[Step, "Block"]:
@@ -150,8 +189,11 @@ class Drain:
     def _carry(self, block: "Block", messages: Iterable[M], signal: StopSignal, grant: Grant) -> None:
         in_turn = self.pacing.in_turn(messages, _units, signal.may_continue, grant)
         carrier: Carrier[M] = self.carrier  # type: ignore[assignment]
-        for outcome in carrier.send(in_turn, signal.may_continue):
+        for outcome in carrier.send(block.noted(in_turn, self.journal), signal.may_continue):
             block.take(outcome)
+            self.journal.answered(
+                outcome.key, Answer(outcome.kind, outcome.code, outcome.detail, outcome.provider_ref)
+            )
             if outcome.kind == Kind.POLICY or self.unknown.too_many(outcome):
                 circuit.opened(self.channel, Kind.POLICY, _words(outcome), clock.now())
                 signal.risen = block.shut = True
@@ -189,6 +231,13 @@ class Block:
                 yield self.message.finished_sms(group, clock.now())
             except content.ContentError:
                 self._hold(group)
+
+    def noted(self, messages: Iterable[M], journal: Journal) -> Iterator[M]:
+        """The same messages, each written into the journal before the channel has it."""
+        for message in messages:
+            fences = [(row.delivery, row.claim) for row in self.groups[message.key]]
+            journal.handing(fences, self.message.version_id)
+            yield message
 
     @property
     def got_through(self) -> bool:

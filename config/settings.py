@@ -39,6 +39,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "templates" / "static"
 WHITENOISE_ROOT = None
 
+JOURNAL_FOLDER = environment.home() / "journal"
+
 DATABASE_URL = environment.text("DATABASE_URL")
 DATABASES = {}
 if DATABASE_URL:

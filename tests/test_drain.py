@@ -441,7 +441,7 @@ def test_a_lease_that_ran_out_under_a_drain_is_swept_and_its_late_answer_counts(
     running = elsewhere(drain)
     wait_until_claimed()
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE outbox SET lease_until = clock_timestamp() - interval '1 second'")
+        cursor.execute("UPDATE outbox SET lease_until = clock_timestamp() - interval '11 minutes'")
     assert ledger.sweep(DUE) == 1
     assert fate(person)[0] == "uncertain"
     running.result(10)

@@ -82,7 +82,7 @@ def test_two_ticks_at_once_open_and_sweep_once():
     queue(earlier, people, DUE - DAY, latest_at=DUE + DAY)
     claim_at(DUE, earlier)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE outbox SET lease_until = clock_timestamp() - interval '1 second'")
+        cursor.execute("UPDATE outbox SET lease_until = clock_timestamp() - interval '11 minutes'")
     start = threading.Barrier(2)
 
     def tick() -> None:

@@ -9,6 +9,7 @@ from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
 from campaigns.ledger.opening import open_chunk, steps_to_open
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
 from campaigns.ledger.releasing import free_chunk, steps_to_free
+from campaigns.ledger.replaying import replay, replay_the_dead
 from campaigns.ledger.settling import Result, hold, pause_step, release, settle
 from campaigns.ledger.sweeping import cancel, finish_steps, sweep
 
@@ -29,6 +30,8 @@ __all__ = [
     "pause_step",
     "redate_chunk",
     "release",
+    "replay",
+    "replay_the_dead",
     "settle",
     "steps_to_free",
     "steps_to_open",

@@ -6,18 +6,22 @@ from django.db import connection, transaction
 
 from campaigns.ledger.settling import DOUBT_RESTS
 
+SILENCE = "10 minutes"
+"""How long after a lease the machine that held it has to come back with its journal."""
+
 
 def sweep(now: datetime) -> int:
-    """Turns every delivery whose lease ran out into a doubt, and returns how many there were.
+    """Turns every delivery whose lease ran out long ago into a doubt, and returns how many there were.
 
-    Nobody knows how far the drain that held it came, so it is never simply due again. Emails rest and are sent
+    A drain that died is replayed from its journal by its own machine, within a second. Whose machine is lost as well,
+    nobody knows how far it came: its block is never simply due again. Emails rest and are sent
     once more under the same Message-ID; texts wait for evidence. Served by outbox_leased; no time window.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH expired AS MATERIALIZED (
-                SELECT o.delivery_id FROM outbox o WHERE o.lease_until < clock_timestamp()
+                SELECT o.delivery_id FROM outbox o WHERE o.lease_until < clock_timestamp() - INTERVAL '{SILENCE}'
                 ORDER BY o.delivery_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
             ), doubted AS (
                 UPDATE deliveries d SET state = CASE d.state WHEN 'uncertain' THEN 'unknown' ELSE 'uncertain' END,

@@ -25,7 +25,7 @@ from people import (
 
 from campaigns import campaign, ledger, revision
 from campaigns.ledger import Result
-from campaigns.models import Delivery, Entrant, Event, Outbox, Step, Wave
+from campaigns.models import Attempt, Delivery, Entrant, Event, Outbox, Step, Wave
 from campaigns.models.words import Channel, Reason
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -387,3 +387,18 @@ def test_a_text_that_fell_back_to_email_goes_by_the_plan_again_when_the_plan_cha
     assert not claim_at(DUE, step, Channel.EMAIL).groups
     assert not claim_at(DUE, step, Channel.SMS).groups
     assert fate(person) == ("skipped", "not_mobile")
+
+
+def test_tries_go_on_counting_when_a_row_comes_back_into_the_queue(db):
+    """A number used twice would lose the second try's answer, and mix up the receipts of both."""
+    event = an_event()
+    loaded = a_campaign(event)
+    entrants(event, 1)
+    tick_at(DUE)
+    settle(claim_at(DUE, the_step(loaded)), "transient")
+    ledger.hold(claim_at(DUE + HOUR, the_step(loaded)).fences, Reason.MISSING_VALUE, DUE)
+    load(event)
+    tick_at(DUE + HOUR)
+    settle(claim_at(DUE + HOUR, the_step(loaded)), "accepted")
+    assert list(Attempt.objects.order_by("id").values_list("outcome", flat=True)) == ["transient", "accepted"]
+    assert Delivery.objects.get().held_revision is None
