@@ -16,9 +16,12 @@ def status(event: Event) -> dict[str, Any]:
     """Everything `aidstation status` shows of an event; moments are in UTC."""
     now = clock.now()
     steps = list(Step.objects.filter(campaign__event=event).order_by("position"))
-    counts = _counts(event)
+    counts, reasons = _counts(event)
     field = Field.of(event)
-    shown = [_step(step, field, counts.get(step.id, {}), now) for step in steps]
+    shown = [
+        _step(step, field, counts.get(step.id, {}), now) | {"reasons": reasons.get(step.id, {})}
+        for step in steps
+    ]
     campaign = getattr(event, "campaign", None)
     return {
         "event": event.slug,
@@ -53,22 +56,34 @@ def _step(step: Step, field: Field, counts: dict[str, int], now: datetime) -> di
     }
 
 
-def _counts(event: Event) -> dict[int, dict[str, int]]:
-    """Deliveries per step and shown state."""
-    found: dict[int, dict[str, int]] = {}
+Counted = dict[int, dict[str, int]]
+"""For each step, how many deliveries there are of each word."""
+
+
+def _counts(event: Event) -> tuple[Counted, Counted]:
+    """Deliveries per step and shown state, and per step and reason."""
+    states: Counted = {}
+    reasons: Counted = {}
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT d.step_id, {ledger.SHOWN_STATE} AS shown, count(*)
+            SELECT d.step_id, {ledger.SHOWN_STATE} AS shown, d.reason, count(*)
             FROM deliveries d LEFT JOIN outbox o ON o.delivery_id = d.id
             WHERE d.step_id IN (
                 SELECT s.id FROM steps s JOIN campaigns c ON c.id = s.campaign_id WHERE c.event_id = %s)
-            GROUP BY d.step_id, shown ORDER BY d.step_id, shown""",
+            GROUP BY d.step_id, shown, d.reason ORDER BY d.step_id, shown, d.reason""",
             [event.id],
         )
-        for step, state, number in cursor.fetchall():
-            found.setdefault(step, {})[state] = number
-    return found
+        for step, state, reason, number in cursor.fetchall():
+            _add(states, step, state, number)
+            if reason:
+                _add(reasons, step, reason, number)
+    return states, reasons
+
+
+def _add(counted: Counted, step: int, word: str, number: int) -> None:
+    of_step = counted.setdefault(step, {})
+    of_step[word] = of_step.get(word, 0) + number
 
 
 def _lateness(event: Event, now: datetime) -> float:

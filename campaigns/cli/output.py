@@ -3,6 +3,7 @@
 import getpass
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -40,8 +41,13 @@ def as_option(command: Command) -> Command:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    """One JSON value on a line of standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> str:
+    """Dates and moments in ISO 8601."""
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def refuse(error: Exception) -> NoReturn:

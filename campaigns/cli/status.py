@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +35,20 @@ def status(slug: str, as_json: bool) -> None:
     click.echo(sentence(event.name, found, event.zone))
     table = Table("Step", "By", "State", f"Moment ({event.timezone})", "Deliveries")
     for step in found["steps"]:
-        counts = ", ".join(f"{count:,} {state}" for state, count in step["counts"].items())
-        table.add_row(
-            step["name"], step["channel"], step["state"], shown_moment(step["due_at"], event.zone), counts
-        )
+        moment = shown_moment(step["due_at"], event.zone)
+        table.add_row(step["name"], step["channel"], step["state"], moment, _in_words(step))
         if step["state_reason"]:
             table.add_row("", "", step["state_reason"])
     Console().print(table)
     for channel, reason in found["stopped_providers"].items():
         click.echo(f"Sending by {channel} has stopped: {reason}")
+
+
+def _in_words(step: dict[str, Any]) -> str:
+    """ "336 sent, 100 skipped (no consent 100)"."""
+    counts = ", ".join(f"{count:,} {state}" for state, count in step["counts"].items())
+    reasons = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in step["reasons"].items())
+    return f"{counts} ({reasons})" if reasons else counts
 
 
 def sentence(name: str, found: dict[str, Any], zone: ZoneInfo) -> str:
@@ -85,17 +90,26 @@ def deliveries(slug: str, step: str, state: str, as_csv: bool, as_json: bool) ->
         raise output.Refused(
             f"There is no state '{state}': the states are {', '.join(DeliveryState.values)}."
         )
-    rows = report.deliveries(event_named(slug), step=step, state=state)
+    event = event_named(slug)
+    rows = report.deliveries(event, step=step, state=state)
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row, default=str))
-        return
-    if as_csv:
+            output.print_json(row)
+    elif as_csv:
         writer = csv.DictWriter(sys.stdout, report.COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-        return
-    table = Table(*report.COLUMNS)
+    else:
+        Console().print(_ledger_table(rows, event.zone))
+
+
+def _ledger_table(rows: Iterable[dict[str, Any]], zone: ZoneInfo) -> Table:
+    """What a person wants to see of each row; the rest stands in CSV and JSON."""
+    table = Table("Step", "Entrant", "By", "State", "Reason", "Tries", "Due", "Sent")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+        words = [row[name] for name in ("step", "entrant", "channel", "state", "reason", "attempts")]
+        moments = [
+            f"{row[name].astimezone(zone):%d %b %H:%M}" if row[name] else "" for name in ("due_at", "sent_at")
+        ]
+        table.add_row(*(str(word).replace("_", " ") for word in words), *moments)
+    return table
