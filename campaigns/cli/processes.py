@@ -81,7 +81,6 @@ class Supervisor:
     log: Path | None = None
     broker: BrokerWatch | None = None
     children: list[Child] = field(default_factory=list)
-    stopping: bool = False
 
     def start(self, name: str, command: list[str]) -> None:
         """Starts a Python module as a process and keeps it running."""
@@ -100,7 +99,6 @@ class Supervisor:
 
     def stop(self) -> None:
         """Asks every process to finish what it has in hand, waits, and ends those that do not."""
-        self.stopping = True
         # To the parent alone: a signal to its whole group would kill the task it is asked to finish.
         for child in reversed(self.children):
             if child.process and child.process.poll() is None:
