@@ -14,6 +14,7 @@ from people import (
     ROOT,
     a_campaign,
     a_step,
+    an_alert,
     an_event,
     claim_at,
     entrant,
@@ -21,6 +22,7 @@ from people import (
     fate,
     moment,
     names,
+    queue,
     the_step,
     tick_at,
 )
@@ -404,6 +406,16 @@ def test_who_did_not_start_gets_no_step_from_race_day_on(db, status, when, gets_
     at = {AFTER: "2027-09-21 09:00", ON_THE_DAY: "2027-09-19 11:15"}.get(when, "2027-09-18 09:00")
     tick_at(moment(at))
     assert names(claim_at(moment(at), the_step(loaded))) == ([[person.first_name]] if gets_it else [])
+
+
+def test_an_alert_on_race_day_reaches_who_did_not_start_as_well(db):
+    """They may be at the venue, and a bib may have been mistyped: what is about safety is not held back."""
+    event = an_event()
+    alert = an_alert(a_campaign(event))
+    person = entrant(event, bib="12")
+    people.mark(event, ["12"], RaceStatus.DNS)
+    queue(alert, [person], moment("2027-09-19 10:00"))
+    assert names(claim_at(moment("2027-09-19 10:00"), alert)) == [[person.first_name]]
 
 
 def test_who_is_marked_while_the_step_is_under_way_is_skipped_at_the_last_moment(db):

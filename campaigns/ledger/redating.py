@@ -72,7 +72,8 @@ def _statement(step: Step, field: Field, params: dict[str, Any]) -> str:
     A row that was skipped earlier is asked again only while its new moment lies ahead: a change on the day of
     sending must not bring back what a catch-up has covered. Who is confirmed is asked by the claim. What has no
     moment of its own (catch-up, alerts) keeps the one it has, and so does a doubt: it is sent once more within
-    the time it was given, or not at all.
+    the time it was given, or not at all. Claim numbers go on from the last attempt:
+    each try has a number of its own.
     """
     wanted = field.audience(step).where(params)
     return f"""
@@ -99,7 +100,8 @@ WITH guard AS (
     RETURNING d.id, d.channel, d.due_at
 ), queued AS (
     INSERT INTO outbox (delivery_id, channel, step_id, due_at, claim, holder)
-    SELECT id, channel, %(step)s, due_at, 0, '' FROM moved
+    SELECT id, channel, %(step)s, due_at,
+        COALESCE((SELECT max(a.number) FROM attempts a WHERE a.delivery_id = moved.id), 0), '' FROM moved
     ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at, channel = excluded.channel
 ), left_out AS (
     UPDATE deliveries d SET state = 'skipped', reason = 'not_in_audience', plan_version = %(plan_version)s,

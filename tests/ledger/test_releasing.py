@@ -302,6 +302,7 @@ def test_nothing_is_freed_while_nothing_may_be_sent_and_nothing_is_lost_by_it(db
         campaign.pause(loaded)
     change(event, lambda: guard(child))
     tick_at(DUE)
+    assert list(ledger.steps_to_free()) == []
     ledger.free_chunk(the_step(loaded).id, DUE)
     assert fate(child) == ("held", "minor")
     if not cancelled:
