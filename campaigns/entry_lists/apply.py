@@ -8,9 +8,8 @@ from typing import Any
 from django.db import connection
 
 from campaigns import revision
+from campaigns.entry_lists.diff import GUARDIAN_SOURCE, TRANSFER_REASON
 from campaigns.models import Event
-
-GUARDIAN_SOURCE = "entry list: children's race"
 
 COLUMNS = (
     "race_id, wave_id, registration_id, identity, first_name, last_name, email, email_hash, mobile, "
@@ -19,7 +18,23 @@ COLUMNS = (
 
 # In id order, as every change of several rows: two of them never wait for each other in a circle.
 LOCK = """
-SELECT e.id FROM entrants e JOIN staged_matches m ON m.entrant_id = e.id ORDER BY e.id FOR NO KEY UPDATE OF e
+SELECT id FROM entrants WHERE id IN (
+    SELECT entrant_id FROM staged_matches
+    UNION ALL SELECT entrant_id FROM staged_transfers
+    UNION ALL SELECT entrant_id FROM staged_leavers
+) ORDER BY id FOR NO KEY UPDATE
+"""
+
+# Makes room for whoever has the registration now; nothing that a list says finds this entrant again.
+HAND_ON = """
+UPDATE entrants e SET status = 'withdrawn', hold_reason = %(transfer_reason)s, updated_at = %(now)s,
+    identity = sha256(e.identity || convert_to(e.id::text, 'UTF8'))
+FROM staged_transfers t WHERE t.entrant_id = e.id
+"""
+
+LEAVE = """
+UPDATE entrants e SET status = a.status, hold_reason = a.hold_reason, updated_at = %(now)s
+FROM planned_absences a WHERE a.entrant_id = e.id
 """
 
 UPDATE = f"""
@@ -57,8 +72,9 @@ ON CONFLICT (entrant_id) DO NOTHING
 ANSWER = """
 WITH answered AS (
     INSERT INTO consents AS c (entrant_id, channel, purpose, granted, withdrawn_at, source, wording, at)
-    SELECT p.entrant_id, a.channel, a.purpose, a.granted, CASE WHEN a.granted THEN NULL ELSE %(now)s END,
-        %(source)s, a.wording, a.at
+    SELECT p.entrant_id, a.channel, a.purpose, a.granted,
+        CASE WHEN a.granted OR a.handed_on THEN NULL ELSE %(now)s END,
+        %(source)s, a.wording, COALESCE(a.at, %(now)s)
     FROM planned_consents a JOIN planned_entrants p USING (row)
     WHERE p.is_new = %(new)s
     ORDER BY p.entrant_id, a.channel, a.purpose
@@ -97,9 +113,10 @@ def apply(event: Event, source: str, now: datetime) -> None:
         "source": source,
         "now": now,
         "guardian_source": GUARDIAN_SOURCE,
+        "transfer_reason": TRANSFER_REASON,
     }
     with connection.cursor() as cursor:
-        for statement in (UPDATE, ADD_GUARDIANS, ANSWER):
+        for statement in (HAND_ON, LEAVE, UPDATE, ADD_GUARDIANS, ANSWER):
             cursor.execute(statement, {**values, "new": False})
         cursor.execute(NEXT_REVISION, values)
         (values["revision"],) = cursor.fetchone()

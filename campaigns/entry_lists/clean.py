@@ -116,6 +116,7 @@ _PREFIX_ONLY = re.compile(r"(?:00)?\d{0,3}0?")
 _PHONE_MARKS = re.compile(r"[\s().\-/+‐‑–]+")
 # Ofcom's numbers for drama, which no person has and no metadata knows.
 _DRAMA_MOBILE = re.compile(r"\+447700900\d{3}")
+_HOME_MOBILE = re.compile(r"0?(7\d{9})")
 _MOBILE_KINDS = {phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _NOT_A_NUMBER = ("is not a phone number that can be dialled", "correct the number")
 
@@ -144,19 +145,20 @@ def _international(written: str, digits: str) -> str:
     if digits.startswith("44") and len(digits) >= 12:
         # "+44 (0)7700 …": the zero is for callers at home.
         return "+44" + digits[2:].removeprefix("0")
-    return f"+{digits}" if written.startswith("+") else digits
+    if written.startswith("+"):
+        return f"+{digits}"
+    # A spreadsheet takes the zero of 07700 900123 away.
+    return f"+44{match[1]}" if (match := _HOME_MOBILE.fullmatch(digits)) else digits
 
 
 def _dialled(number: str) -> Phone:
-    if _is_british_mobile(number):
+    if _is_british_mobile(number) or _DRAMA_MOBILE.fullmatch(number):
         return Phone(number, mobile_ok=True)
     try:
         parsed = phonenumbers.parse(number, REGION)
     except phonenumbers.NumberParseException as error:
         raise CellError(*_NOT_A_NUMBER) from error
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    if _DRAMA_MOBILE.fullmatch(e164):
-        return Phone(e164, mobile_ok=True)
     if not phonenumbers.is_valid_number(parsed):
         raise CellError(*_NOT_A_NUMBER)
     return Phone(e164, phonenumbers.number_type(parsed) in _MOBILE_KINDS)

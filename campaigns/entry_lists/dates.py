@@ -88,8 +88,10 @@ class OrderProof:
         elif first <= 12 and self._open_row is None:
             self._open_row = row
 
-    def order(self) -> DateOrder | None:
-        """The order proved; None when no date needs one. Raises DateOrderError."""
+    def order(self, given: DateOrder | None = None) -> DateOrder | None:
+        """The order proved, else the one given; None when no date needs one. Raises DateOrderError."""
+        if given:
+            return self._given(given)
         if len(self._first_seen) == 2:
             day, month = (self._first_seen[order] for order in DateOrder)
             raise DateOrderError(
@@ -102,3 +104,13 @@ class OrderProof:
                 "the month first: say it with --dates day-first or --dates month-first."
             )
         return next(iter(self._first_seen), None)
+
+    def _given(self, given: DateOrder) -> DateOrder:
+        """A list whose every proof speaks against it would go in with day and month changed round."""
+        against = [row for order, row in self._first_seen.items() if order is not given]
+        if against and given not in self._first_seen:
+            raise DateOrderError(
+                f"The birth date of row {against[0]} cannot be {given}: say which order holds with --dates, "
+                "or correct the row."
+            )
+        return given

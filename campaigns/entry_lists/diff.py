@@ -7,69 +7,56 @@ person, each time they are imported; withdrawn are those that leave with this li
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
+from campaigns.entry_lists import matching
 from campaigns.entry_lists.mapping import Field, Layout
+from campaigns.entry_lists.matching import ABSENT_REASON, PAIR_REASON, Word
 from campaigns.models import Event
 
 MINOR_REASON = "Under 18 in an adult race: say whose address this is."
-STATUS_REASON = "The entry list gives a status that is not known here."
+STATUS_REASON = "The entry list does not say that this entry is confirmed."
+GUARDIAN_SOURCE = "entry list: children's race"
+TRANSFER_REASON = "Handed on to somebody else."
 
 OUTCOMES = ("new", "changed", "withdrawn", "unchanged", "held")
 SHOWN_CHANGES = 20
 
-# Served by entrants_one_identity_an_event.
-MATCH = """
-CREATE TEMPORARY TABLE staged_matches AS
-SELECT s.row, e.id AS entrant_id
-FROM staged_entrants s JOIN entrants e ON e.event_id = %(event)s AND e.identity = s.identity
-"""
+PLANNED = ("planned_entrants", "planned_consents", "planned_absences")
 
-# Without a registration id the address is part of who someone is. Someone whose address was missing or could
-# not be read in one of two lists would become two entrants and get every text twice.
-MATCH_WITHOUT_ADDRESS = """
-INSERT INTO staged_matches
-SELECT row, entrant_id FROM (
-    SELECT s.row, e.id AS entrant_id,
-        count(*) OVER (PARTITION BY s.row) AS entrants, count(*) OVER (PARTITION BY e.id) AS rows
-    FROM staged_entrants s
-    JOIN entrants e ON e.event_id = %(event)s AND e.race_id = s.race_id AND e.birth_date = s.birth_date
-        AND e.first_name = s.first_name AND e.last_name = s.last_name
-    WHERE s.registration_id = '' AND e.registration_id = ''
-        AND (e.email = '') <> (COALESCE(s.email, '') = '')
-        AND NOT EXISTS (SELECT FROM staged_matches m WHERE m.row = s.row)
-        AND NOT EXISTS (SELECT FROM staged_matches m WHERE m.entrant_id = e.id)
-) AS alike
-WHERE entrants = 1 AND rows = 1
-"""
-
+# Who takes over an entry has not answered yet: a yes of whoever had it is put down as a no that only a later
+# answer ends. A row of a pair waits, with all it says.
 PLAN_CONSENTS = """
 CREATE TEMPORARY TABLE planned_consents AS
-SELECT s.row, a.channel, a.purpose, s.answers[a.position] AS granted, a.wording, s.answered_at AS at
+SELECT s.row, a.channel, a.purpose, a.wording, t.row IS NOT NULL AS handed_on,
+    s.answers[a.position] AND t.row IS NULL AS granted,
+    CASE WHEN t.row IS NULL THEN s.answered_at END AS at
 FROM staged_entrants s
 CROSS JOIN unnest(%(positions)s::int[], %(channels)s::text[], %(purposes)s::text[], %(wordings)s::text[])
     AS a(position, channel, purpose, wording)
 LEFT JOIN staged_matches m USING (row)
+LEFT JOIN staged_transfers t USING (row)
 LEFT JOIN consents c ON c.entrant_id = m.entrant_id AND c.channel = a.channel AND c.purpose = a.purpose
-WHERE CASE WHEN s.answers[a.position]
-    THEN c.id IS NULL OR (NOT c.granted AND c.withdrawn_at IS NULL)
-    -- A yes given elsewhere is taken back by a list only if the list is the later of the two.
-    ELSE c.granted AND (c.source = %(source)s OR s.answered_at > c.at) END
+WHERE NOT EXISTS (SELECT FROM staged_pairs p WHERE p.row = s.row AND p.word IS NULL)
+    AND CASE WHEN s.answers[a.position]
+        THEN c.id IS NULL OR (NOT c.granted AND c.withdrawn_at IS NULL AND s.answered_at > c.at)
+        -- A yes given elsewhere is taken back by a list only if the list is the later of the two.
+        ELSE c.granted AND (c.source = %(source)s OR s.answered_at > c.at) END
 """
 
 # What the entrant will be. NULL in a staged column means that the list does not say.
 PLAN = """
 CREATE TEMPORARY TABLE planned_entrants AS
-SELECT s.row, m.entrant_id, m.entrant_id IS NULL AS is_new,
+SELECT s.row, m.entrant_id, m.entrant_id IS NULL AND arriving.row IS NULL AS is_new,
     s.race_id, s.registration_id, s.minor, s.for_children, s.token, s.short_code,
     CASE WHEN %(has_wave)s THEN s.wave_id ELSE e.wave_id END AS wave_id,
     CASE WHEN s.email IS NULL THEN COALESCE(e.identity, s.identity) ELSE s.identity END AS identity,
     s.first_name,
     CASE WHEN %(has_last_name)s THEN s.last_name ELSE COALESCE(e.last_name, '') END AS last_name,
-    COALESCE(s.email, e.email, '') AS email,
-    CASE WHEN s.email IS NULL THEN e.email_hash ELSE s.email_hash END AS email_hash,
+    CASE WHEN p.keeps_email THEN COALESCE(e.email, '') ELSE s.email END AS email,
+    CASE WHEN p.keeps_email THEN e.email_hash ELSE s.email_hash END AS email_hash,
     CASE WHEN p.keeps_phone THEN COALESCE(e.mobile, '') ELSE COALESCE(s.mobile, '') END AS mobile,
     CASE WHEN p.keeps_phone THEN e.mobile_hash ELSE s.mobile_hash END AS mobile_hash,
     CASE WHEN p.keeps_phone THEN COALESCE(e.mobile_ok, FALSE) ELSE s.mobile_ok END AS mobile_ok,
@@ -79,23 +66,52 @@ SELECT s.row, m.entrant_id, m.entrant_id IS NULL AS is_new,
     COALESCE(s.bib, e.bib, '') AS bib,
     p.status,
     CASE
-        WHEN s.status IS NULL AND e.status IN ('held', 'withdrawn') THEN e.hold_reason
-        WHEN p.status = 'held' THEN CASE WHEN e.status = 'held' THEN e.hold_reason ELSE %(status_reason)s END
+        WHEN leaving.row IS NOT NULL THEN %(pair_reason)s
+        WHEN s.status IS NULL AND p.status IN ('held', 'withdrawn') THEN e.hold_reason
+        WHEN p.status = 'held' THEN CASE WHEN b.status = 'held' THEN e.hold_reason ELSE %(status_reason)s END
         WHEN p.status = 'confirmed' AND s.minor AND NOT s.for_children AND g.id IS NULL THEN %(minor_reason)s
         ELSE '' END AS hold_reason,
-    s.for_children AND g.id IS NULL AND COALESCE(s.email, e.email, '') <> '' AS needs_guardian,
-    p.status = 'held' AND s.status = 'held'
+    s.for_children AND g.id IS NULL AND COALESCE(s.email, e.email, '') <> '' AND arriving.row IS NULL
+        AS needs_guardian,
+    leaving.row IS NOT NULL OR arriving.row IS NOT NULL
+        OR p.status = 'held' AND s.status = 'held'
         OR p.status <> 'withdrawn' AND s.minor AND NOT s.for_children AND g.id IS NULL AS waits,
     '{}'::text[] AS changed
 FROM staged_entrants s
 LEFT JOIN staged_matches m USING (row)
 LEFT JOIN entrants e ON e.id = m.entrant_id
 LEFT JOIN guardians g ON g.entrant_id = e.id
+LEFT JOIN staged_pairs leaving ON leaving.entrant_id = m.entrant_id AND leaving.word IS NULL
+LEFT JOIN staged_pairs arriving ON arriving.row = s.row AND arriving.word IS NULL
+-- What only an earlier list has done is undone when the entrant is on a list again.
 CROSS JOIN LATERAL (
-    SELECT COALESCE(s.status, e.status, 'confirmed') AS status,
-        -- The list's number may be the child's own: what a person has entered for a child stands.
+    SELECT CASE WHEN e.hold_reason NOT IN (%(pair_reason)s, %(absent_reason)s) THEN e.status END AS status
+) AS b
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN leaving.row IS NULL THEN COALESCE(s.status, b.status, 'confirmed') ELSE 'held' END
+            AS status,
+        -- The list's address and number may be the child's own: what a person has entered for a child stands.
+        s.email IS NULL OR s.minor AND g.source IS DISTINCT FROM %(guardian_source)s AND g.id IS NOT NULL
+            AS keeps_email,
         CASE WHEN s.minor THEN g.id IS NOT NULL ELSE s.mobile IS NULL END AS keeps_phone
 ) AS p
+"""
+
+# Who is on no row: withdrawn by a list that is complete, or held as one of a pair.
+PLAN_ABSENCES = """
+CREATE TEMPORARY TABLE planned_absences AS
+SELECT * FROM (
+    SELECT l.entrant_id,
+        CASE WHEN p.row IS NOT NULL AND p.word IS NULL THEN 'held' ELSE 'withdrawn' END AS status,
+        CASE WHEN p.row IS NOT NULL AND p.word IS NULL THEN %(pair_reason)s ELSE %(absent_reason)s END
+            AS hold_reason
+    FROM staged_leavers l LEFT JOIN staged_pairs p USING (entrant_id)
+    WHERE l.row IS NULL AND (%(complete)s OR p.row IS NOT NULL)
+) AS absent
+WHERE NOT EXISTS (
+    SELECT FROM entrants e
+    WHERE e.id = entrant_id AND e.status = absent.status AND e.hold_reason = absent.hold_reason
+)
 """
 
 COMPARED = {
@@ -136,6 +152,14 @@ CASE
 """
 
 
+class Pair(NamedTuple):
+    """A new row and an entrant who leaves: the same person, unless a person says otherwise."""
+
+    row: int
+    entrant: int
+    differs: str
+
+
 @dataclass(frozen=True, slots=True)
 class Diff:
     """How many rows end how, and what would change in entrants that are there already."""
@@ -147,24 +171,42 @@ class Diff:
     """The first rows that change an entrant, and what in them."""
     new_entrants: int
     changed_entrants: int
+    standing: int
+    """Entrants from this source before the list, without those withdrawn."""
+    absent: int
+    """Entrants on no row who are withdrawn because the list is complete."""
+    held_absent: int
+    """Entrants on no row who are held as one of a pair."""
+    transferred: int
+    """Entrants whose registration has gone to somebody else."""
+    pairs: list[Pair]
 
     @property
     def changes_something(self) -> bool:
-        return bool(self.new_entrants or self.changed_entrants)
+        return bool(
+            self.new_entrants or self.changed_entrants or self.absent or self.held_absent or self.transferred
+        )
+
+    @property
+    def drop(self) -> float:
+        """The share of the entrants that the list leaves out, 0 to 1."""
+        return self.absent / self.standing if self.standing else 0.0
 
 
-def compare(event: Event, layout: Layout) -> Diff:
+def compare(event: Event, layout: Layout, word: Word) -> Diff:
     """Work out afresh what the staged rows would change, and leave it in the planned tables."""
+    says = _says(layout, word)
     with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS staged_matches, planned_entrants, planned_consents")
-        cursor.execute(MATCH, {"event": event.id})
-        cursor.execute(MATCH_WITHOUT_ADDRESS, {"event": event.id})
-        cursor.execute("ANALYZE staged_matches")
+        cursor.execute(f"DROP TABLE IF EXISTS {', '.join(PLANNED)}")
+        matching.match(
+            cursor, event.id, layout.mapping.source, word, has_last_name=layout.has(Field.LAST_NAME)
+        )
         cursor.execute(PLAN_CONSENTS, _answers(layout))
-        cursor.execute(PLAN, _says(layout))
-        cursor.execute("ANALYZE planned_entrants, planned_consents")
+        cursor.execute(PLAN, says)
+        cursor.execute(PLAN_ABSENCES, says)
+        cursor.execute("ANALYZE planned_entrants (row, entrant_id), planned_consents (row)")
         cursor.execute(COMPARE)
-        return _summary(cursor)
+        return _summary(cursor, event, layout.mapping.source)
 
 
 def _answers(layout: Layout) -> dict[str, Any]:
@@ -183,29 +225,52 @@ def _answers(layout: Layout) -> dict[str, Any]:
     }
 
 
-def _says(layout: Layout) -> dict[str, Any]:
+def _says(layout: Layout, word: Word) -> dict[str, Any]:
     return {
         "has_wave": layout.has(Field.WAVE),
         "has_last_name": layout.has(Field.LAST_NAME),
+        "complete": word.complete,
         "minor_reason": MINOR_REASON,
         "status_reason": STATUS_REASON,
+        "pair_reason": PAIR_REASON,
+        "absent_reason": ABSENT_REASON,
+        "guardian_source": GUARDIAN_SOURCE,
     }
 
 
-def _summary(cursor: Any) -> Diff:
-    cursor.execute(f"SELECT {OUTCOME} AS outcome, count(*) FROM planned_entrants p GROUP BY outcome")
-    outcomes = dict.fromkeys(OUTCOMES, 0) | dict(cursor.fetchall())
-    cursor.execute(
-        "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE changed <> '{}') FROM planned_entrants"
+COUNT = """
+SELECT (SELECT count(*) FROM planned_entrants WHERE is_new),
+    (SELECT count(*) FROM planned_entrants WHERE changed <> '{}'),
+    (SELECT count(*) FROM entrants WHERE event_id = %(event)s AND source = %(source)s AND status <> 'withdrawn'),
+    (SELECT count(*) FROM planned_absences WHERE status = 'withdrawn'),
+    (SELECT count(*) FROM planned_absences WHERE status = 'held'),
+    (SELECT count(*) FROM staged_transfers)
+"""
+COUNT_COLUMNS = """
+SELECT name, count(*) FROM planned_entrants, unnest(changed) AS name GROUP BY name ORDER BY count(*) DESC, name
+"""
+FIRST_CHANGES = "SELECT row, changed FROM planned_entrants WHERE changed <> '{}' ORDER BY row LIMIT %s"
+UNDECIDED = "SELECT row, entrant_id, differs FROM staged_pairs WHERE word IS NULL ORDER BY row"
+
+
+def _summary(cursor: Any, event: Event, source: str) -> Diff:
+    def rows(statement: str, values: Any = None) -> list[Any]:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
+
+    outcomes = rows(f"SELECT {OUTCOME} AS outcome, count(*) FROM planned_entrants p GROUP BY outcome")
+    new, changed, standing, absent, held_absent, transferred = rows(
+        COUNT, {"event": event.id, "source": source}
+    )[0]
+    return Diff(
+        outcomes=dict.fromkeys(OUTCOMES, 0) | dict(outcomes),
+        columns=dict(rows(COUNT_COLUMNS)),
+        changes=rows(FIRST_CHANGES, [SHOWN_CHANGES]),
+        new_entrants=new,
+        changed_entrants=changed,
+        standing=standing,
+        absent=absent,
+        held_absent=held_absent,
+        transferred=transferred,
+        pairs=[Pair(*pair) for pair in rows(UNDECIDED)],
     )
-    new_entrants, changed_entrants = cursor.fetchone()
-    cursor.execute(
-        "SELECT name, count(*) FROM planned_entrants, unnest(changed) AS name "
-        "GROUP BY name ORDER BY count(*) DESC, name"
-    )
-    columns = dict(cursor.fetchall())
-    cursor.execute(
-        "SELECT row, changed FROM planned_entrants WHERE changed <> '{}' ORDER BY row LIMIT %s",
-        [SHOWN_CHANGES],
-    )
-    return Diff(outcomes, columns, cursor.fetchall(), new_entrants, changed_entrants)

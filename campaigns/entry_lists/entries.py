@@ -33,7 +33,7 @@ from campaigns.entry_lists.clean import CellError
 from campaigns.entry_lists.dates import DateOrder, OrderProof, birth_date
 from campaigns.entry_lists.mapping import Field, Layout
 from campaigns.entry_lists.races import RaceFacts, match_race
-from campaigns.entry_lists.sniff import Row, Sheet
+from campaigns.entry_lists.sheet import Row, Sheet
 
 LONGEST_WORD = 40
 SHOWN_WAVE = 12
@@ -72,7 +72,8 @@ class Entry(NamedTuple):
     status: str | None
     answers: list[bool]
     """To the layout's consents, in their order."""
-    answered_at: datetime
+    answered_at: datetime | None
+    """None when the row does not say: an answer without a date is no later than any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +96,37 @@ class _RowError(Exception):
     """The row cannot go in; its problem is on the list."""
 
 
-def prove_dates(sheet: Sheet, layout: Layout) -> DateOrder | None:
+def prove_dates(sheet: Sheet, layout: Layout, given: DateOrder | None = None) -> DateOrder | None:
     """Walk the birth dates of a list: does the day or the month stand first? None when no date asks.
 
-    Raises DateOrderError, and ListError on an unclosed quotation mark.
+    `given` holds where the list proves nothing or both. Raises DateOrderError, also when the list proves
+    what `given` denies, and ListError on an unclosed quotation mark.
     """
     proof = OrderProof()
     places = layout.places[Field.BIRTH_DATE]
     for row in sheet.rows():
         if row.cells is not None and len(row.cells) >= len(layout.headings):
             proof.see(row.number, _first_filled(row.cells, places))
-    return proof.order()
+    return proof.order(given)
 
 
 class Reader:
     """Reads the rows of one list, and keeps the problems found on the way."""
 
     def __init__(
-        self, layout: Layout, facts: EventFacts, order: DateOrder | None, *, now: datetime, today: date
+        self,
+        layout: Layout,
+        facts: EventFacts,
+        order: DateOrder | None,
+        *,
+        today: date,
+        heading_row: int = 1,
     ) -> None:
-        self.problems = [_doubled(heading) for heading in layout.doubled]
+        self.problems = [_doubled(heading_row, heading) for heading in layout.doubled]
         self.rows = self.rejected = 0
+        self.first_rejected: Problem | None = None
         self._layout, self._facts, self._order = layout, facts, order
-        self._now, self._today = now, today
+        self._today = today
         self._race_names: dict[str, RaceFacts] = {}
         self._unknown_waves: set[tuple[int, str]] = set()
         self._row = Row(0, 0, [])
@@ -131,6 +140,7 @@ class Reader:
                 yield self._entry(self._cells(row))
             except _RowError:
                 self.rejected += 1
+                self.first_rejected = self.first_rejected or self.problems[-1]
 
     def _cells(self, row: Row) -> list[str]:
         wanted = len(self._layout.headings)
@@ -227,9 +237,9 @@ class Reader:
         word = (self._optional(cells, Field.STATUS, clean.text) or "").lower()
         return self._layout.mapping.statuses.get(word, "held")
 
-    def _answered_at(self, cells: list[str]) -> datetime:
+    def _answered_at(self, cells: list[str]) -> datetime | None:
         places = self._layout.places.get(Field.ANSWERED_AT, ())
-        return next((found for place in places if (found := clean.moment(cells[place]))), self._now)
+        return next((found for place in places if (found := clean.moment(cells[place]))), None)
 
     def _cell(self, cells: list[str], field: Field) -> str:
         return _first_filled(cells, self._layout.places.get(field, ()))
@@ -269,9 +279,9 @@ def _word(cell: str) -> str:
     return clean.text(cell, LONGEST_WORD)
 
 
-def _doubled(heading: str) -> Problem:
+def _doubled(row: int, heading: str) -> Problem:
     return Problem(
-        1,
+        row,
         heading,
         "stands above more than one column, and the first of them was read",
         "rename the others if that was the wrong one",

@@ -10,13 +10,15 @@ from django.db import transaction
 
 from campaigns import audit, clock
 from campaigns.entry_lists import apply as applying
-from campaigns.entry_lists import staging
+from campaigns.entry_lists import remembered, staging
 from campaigns.entry_lists.dates import DateOrder
 from campaigns.entry_lists.diff import Diff, compare
 from campaigns.entry_lists.entries import EventFacts, Problem, Reader, prove_dates
-from campaigns.entry_lists.mapping import Layout, recognise
+from campaigns.entry_lists.mapping import Layout, Mapping, bind, recognise, refuse_absent
+from campaigns.entry_lists.matching import Word
 from campaigns.entry_lists.races import RaceFacts
-from campaigns.entry_lists.sniff import Row, Sheet, open_sheet
+from campaigns.entry_lists.sheet import ListError, Row, Sheet
+from campaigns.entry_lists.sniff import open_sheet
 from campaigns.entry_lists.sources import SOURCES
 from campaigns.models import Event
 
@@ -24,6 +26,7 @@ Progress = Callable[[int, int], None]
 """Called with the lines of text read so far and all lines of the file."""
 
 PROGRESS_EVERY = 200
+NOTHING_SAID = Word()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +46,38 @@ class Import:
         """`rows` and the number of rows that ended in each way, which add up to it."""
         return {"rows": self.rows, **self.diff.outcomes, "rejected": self.rejected}
 
+    @property
+    def beside(self) -> dict[str, int]:
+        """Entrants on no row: withdrawn for being absent, and those whose registration was handed on."""
+        return {"absent": self.diff.absent, "transferred": self.diff.transferred}
+
 
 def import_list(
     path: Path,
     event: Event,
     *,
     who: str,
+    mapping: Mapping | None = None,
     dates: DateOrder | None = None,
+    word: Word = NOTHING_SAID,
     confirm: Callable[[Import], bool] = lambda _: True,
     progress: Progress = lambda _done, _all: None,
 ) -> Import:
     """Bring an event's entrants up to a list: all good rows in one transaction, or nothing at all.
 
     `confirm` sees what would change and decides whether it does; it is asked outside of any transaction.
-    `dates` settles the order of day and month where the list does not prove it. Raises ListError and
-    DateOrderError.
+    `mapping` reads a list of any other platform, and is remembered for the organiser once it was confirmed.
+    `dates` settles the order of day and month where the list does not prove it. Raises ListError, also for a
+    `word` that the list is complete when not all of its rows can be read, and DateOrderError.
     """
     sheet = open_sheet(path)
-    layout = recognise(sheet.headings, SOURCES)
-    order = dates or layout.mapping.dates or prove_dates(sheet, layout)
-    reader = _reader(layout, event, order)
+    layout = _layout(sheet, event, mapping)
+    order = prove_dates(sheet, layout, dates or layout.mapping.dates)
+    today = clock.now().astimezone(event.zone).date()
+    reader = Reader(layout, facts_of(event), order, today=today, heading_row=sheet.heading_row)
     with staging.staged_table():
         staging.stage(reader.entries(_reported(sheet, progress)), layout.mapping.source)
+        _refuse_incomplete(word, reader)
         repeats = staging.reject_repeats()
         problems = sorted([*reader.problems, *repeats])
 
@@ -72,26 +85,52 @@ def import_list(
             rejected = reader.rejected + len(repeats)
             return Import(layout.mapping.source, reader.rows, rejected, diff, problems, layout.not_read)
 
-        preview = result(compare(event, layout))
-        if not (preview.diff.changes_something and confirm(preview)):
-            return preview
-        return _applied(event, layout, who, result)
+        def compared() -> Import:
+            return result(compare(event, layout, word))
 
-
-def _applied(event: Event, layout: Layout, who: str, result: Callable[[Diff], Import]) -> Import:
-    with transaction.atomic():
-        applying.take_turn(event)
-        # Compared again: others may have changed these entrants while somebody thought about the preview.
-        done = result(compare(event, layout))
+        done = compared()
+        # Asked about a mapping even when nothing would change: it is to be remembered.
+        wanted = done.diff.changes_something or mapping is not None
+        if not (wanted and confirm(done)):
+            return done
         if done.diff.changes_something:
-            audit.record(who, "entrants.import", event=event.slug, source=done.source, **done.counts)
-            applying.apply(event, layout.mapping.source, clock.now())
+            done = _applied(event, who, compared)
+    if mapping:
+        remembered.remember(event, sheet.headings, mapping, who)
     return done
 
 
-def _reader(layout: Layout, event: Event, order: DateOrder | None) -> Reader:
-    now = clock.now()
-    return Reader(layout, facts_of(event), order, now=now, today=now.astimezone(event.zone).date())
+def _layout(sheet: Sheet, event: Event, mapping: Mapping | None) -> Layout:
+    """How to read the list: as a person says, or has said of such a list before, or as a known platform's."""
+    mapping = mapping or remembered.recall(event, sheet.headings)
+    if mapping:
+        refuse_absent(mapping, sheet.headings)
+    return bind(mapping, sheet.headings) if mapping else recognise(sheet.headings, SOURCES)
+
+
+def _refuse_incomplete(word: Word, reader: Reader) -> None:
+    """A row that cannot be read may be anybody's: nobody could then be told to be absent."""
+    if word.complete and reader.first_rejected:
+        rows = "1 row" if reader.rejected == 1 else f"{reader.rejected:,} rows"
+        first = f"row {reader.first_rejected.row}"
+        column = f", column '{reader.first_rejected.column}'" if reader.first_rejected.column else ""
+        raise ListError(
+            f"{rows} of the list cannot be read (first: {first}{column}), so nobody can tell who is missing "
+            "from it: correct what --dry-run without --complete shows, or import it without --complete."
+        )
+
+
+def _applied(event: Event, who: str, compared: Callable[[], Import]) -> Import:
+    with transaction.atomic():
+        applying.take_turn(event)
+        # Compared again: others may have changed these entrants while somebody thought about the preview.
+        done = compared()
+        if done.diff.changes_something:
+            audit.record(
+                who, "entrants.import", event=event.slug, source=done.source, **done.counts, **done.beside
+            )
+            applying.apply(event, done.source, clock.now())
+    return done
 
 
 def facts_of(event: Event) -> EventFacts:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from campaigns.entry_lists.dates import DateOrder
-from campaigns.entry_lists.sniff import ListError
+from campaigns.entry_lists.sheet import ListError
 
 Status = Literal["confirmed", "held", "withdrawn"]
 Grant = tuple[str, str]
@@ -110,24 +110,35 @@ class Layout:
     @property
     def doubled(self) -> list[str]:
         """Headings that are read and stand above a second column too, of which the first is taken."""
-        keys = [_key(heading) for heading in self.headings]
+        keys = [heading_key(heading) for heading in self.headings]
         return [self.headings[place] for place in self.read if keys.count(keys[place]) > 1]
 
 
+class UnknownList(ListError):
+    """No source that is known has a list with these headings."""
+
+
 def recognise(headings: tuple[str, ...], sources: Iterable[Mapping]) -> Layout:
-    """The source that a list's headings belong to, bound to them. Raises ListError: what it needs."""
+    """The source that a list's headings belong to, bound to them. Raises UnknownList: what it needs."""
     known = list(sources)
-    keys = {_key(heading) for heading in headings}
+    keys = {heading_key(heading) for heading in headings}
     for mapping in known:
-        if all(_key(mark) in keys for mark in mapping.marks):
+        if all(heading_key(mark) in keys for mark in mapping.marks):
             return bind(mapping, headings)
     needs = "; ".join(f"a {mapping.title} list has {_quoted(mapping.needs)}" for mapping in known)
-    raise ListError(f"{_found(headings)} That is no list known here: {needs}.")
+    if _is_an_entrant(headings):
+        raise ListError(
+            f"The first row seems to be an entrant, and the row of headings to be missing: {needs}."
+        )
+    raise UnknownList(
+        f"{_found(headings)} That is no list known here: {needs}. For another list, write down which column "
+        "is what and give it with --mapping; --suggest-mapping prints a file to start from."
+    )
 
 
 def bind(mapping: Mapping, headings: tuple[str, ...]) -> Layout:
     """Find a mapping's columns in a list. Raises ListError when a required one is missing."""
-    keys = [_key(heading) for heading in headings]
+    keys = [heading_key(heading) for heading in headings]
     places = {wanted: found for wanted, names in mapping.columns.items() if (found := _places(names, keys))}
     consents = tuple(
         BoundConsent(place, headings[place], column.grants)
@@ -143,18 +154,36 @@ def bind(mapping: Mapping, headings: tuple[str, ...]) -> Layout:
     return Layout(mapping, headings, places, consents)
 
 
+def refuse_absent(mapping: Mapping, headings: tuple[str, ...]) -> None:
+    """Raises ListError where a person's mapping names a column that the list does not have.
+
+    A status or consent with a slip of the pen in its heading would else be passed over in silence.
+    """
+    keys = {heading_key(heading) for heading in headings}
+    columns = [name for names in mapping.columns.values() for name in names]
+    wanted = [*columns, *(name for consent in mapping.consents for name in consent.headings)]
+    if absent := [name for name in wanted if heading_key(name) not in keys]:
+        raise ListError(
+            f"The mapping '{mapping.source}' names {_quoted(absent)}, but the list has no such column. "
+            f"{_found(headings)}"
+        )
+
+
 def _places(names: tuple[str, ...], keys: list[str]) -> tuple[int, ...]:
-    return tuple(keys.index(key) for name in names if (key := _key(name)) in keys)
+    return tuple(keys.index(key) for name in names if (key := heading_key(name)) in keys)
 
 
-def _key(heading: str) -> str:
+def heading_key(heading: str) -> str:
+    """A heading without case, spaces and punctuation."""
     return "".join(character for character in heading.casefold() if character.isalnum())
 
 
+def _is_an_entrant(headings: tuple[str, ...]) -> bool:
+    """Whether they must not be printed."""
+    return any("@" in heading or len(re.findall(r"\d", heading)) > 3 for heading in headings)
+
+
 def _found(headings: tuple[str, ...]) -> str:
-    """Names the headings found, unless the first row looks like an entrant, who must not be printed."""
-    if any("@" in heading or len(re.findall(r"\d", heading)) > 3 for heading in headings):
-        return "The first row seems to be an entrant, and the row of headings to be missing."
     shown = [heading[:40] for heading in headings if heading][:12]
     more = ", …" if len(headings) > len(shown) else ""
     return f"The headings found are {_quoted(shown)}{more}."

@@ -1,4 +1,4 @@
-"""From the bytes of a file to rows of cells: encoding, delimiter, headings. It knows no meaning of a cell."""
+"""From the bytes of a file to a sheet: a workbook, or text of some encoding and delimiter. It knows no meaning."""
 
 from __future__ import annotations
 
@@ -6,78 +6,58 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+
+from campaigns.entry_lists import workbook
+from campaigns.entry_lists.sheet import ListError, Row, Sheet, empty, heading_among, headings_of, peek
 
 DELIMITERS = (",", ";", "\t")
 CHUNK = 1 << 16
 
 NOT_LISTS = {
     b"%PDF": "a PDF document",
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook that is old or has a password",
     b"\x1f\x8b": "a gzip archive",
 }
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
+_STRAY = re.compile("[\udc80-\udcff]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
-class ListError(Exception):
-    """The file as a whole cannot be read as an entry list: one sentence for a person."""
-
-
-class Row(NamedTuple):
-    """One row of the file. `cells` is None where its quotation marks do not match."""
-
-    number: int
-    """As a spreadsheet counts: the first row is 1, blank rows count, line breaks inside a cell do not."""
-    line: int
-    """The last line of text that was read for it, out of `Sheet.lines`."""
-    cells: list[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A file whose encoding, delimiter and headings are known; `rows` may be walked more than once."""
-
-    path: Path
-    encoding: str
-    delimiter: str
-    headings: tuple[str, ...]
-    heading_row: int
-    lines: int
-
-    def rows(self) -> Iterator[Row]:
-        """The rows below the headings that are not blank, one by one. Raises ListError on an open quote."""
-        for row in _records(self.path, self.encoding, self.delimiter, strict=True):
-            if row.number > self.heading_row and not _is_blank(row.cells):
-                yield row
-
-
 def open_sheet(path: Path) -> Sheet:
-    """Sniff a CSV file (comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252). Raises ListError."""
+    """Sniff an Excel workbook (.xlsx) or a CSV file (comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252).
+
+    Titles above the headings are passed over. Raises ListError.
+    """
     try:
-        encoding, lines = _encoding(path)
+        with path.open("rb") as file:
+            head = file.read(CHUNK)
+        return workbook.open_workbook(path) if head.startswith(workbook.MAGIC) else _open_text(path, head)
     except OSError as error:
         raise ListError(
             f"{path.name} cannot be read ({error.strerror}): check the path and its permissions."
         ) from error
+
+
+def _open_text(path: Path, head: bytes) -> Sheet:
+    encoding, lines = _encoding(path, head)
     guesses = [(delimiter, _heading(path, encoding, delimiter)) for delimiter in DELIMITERS]
-    delimiter, heading = max(guesses, key=lambda guess: len(guess[1].cells or ()))
-    headings = tuple(cell.strip() for cell in heading.cells or ())
+    delimiter, heading = max(guesses, key=lambda guess: guess[1].filled)
+    headings = headings_of(heading)
     if any(_CONTROL.search(cell) for cell in headings):
         raise ListError(f"{path.name} is not a text file: export the entry list as CSV.")
-    return Sheet(path, encoding, delimiter, headings, heading.number, lines)
+    records = partial(_records, path, encoding, delimiter, strict=True)
+    return Sheet(path, headings, heading.number, lines, records)
 
 
-def _encoding(path: Path) -> tuple[str, int]:
-    with path.open("rb") as file:
-        head = file.read(CHUNK)
+def _encoding(path: Path, head: bytes) -> tuple[str, int]:
     if not head.strip():
-        raise ListError(f"{path.name} is empty: export the entry list again.")
+        raise empty(path)
     for magic, kind in NOT_LISTS.items():
         if head.startswith(magic):
             raise ListError(f"{path.name} is {kind}, not a CSV file: export the entry list as CSV.")
@@ -108,17 +88,23 @@ def _utf_8_or_windows(path: Path) -> tuple[str, int]:
         for line in text:
             lines += 1
             if not line.isascii():
-                stray = sum("\udc80" <= character <= "\udcff" for character in line)
+                stray = len(_STRAY.findall(line))
                 broken += stray
-                letters += sum(character > "\x7f" for character in line) - stray
+                letters += len(_BEYOND_ASCII.findall(line)) - stray
     return ("cp1252" if broken > letters else "utf-8"), lines
 
 
 def _heading(path: Path, encoding: str, delimiter: str) -> Row:
-    for row in _records(path, encoding, delimiter, strict=False):
-        if not _is_blank(row.cells):
-            return row
-    raise ListError(f"{path.name} is empty: export the entry list again.")
+    heading = heading_among(peek(_until_damaged(_records(path, encoding, delimiter, strict=False))))
+    if heading is None:
+        raise empty(path)
+    return heading
+
+
+def _until_damaged(rows: Iterator[Row]) -> Iterator[Row]:
+    """An open quotation mark is told when the list is read: with a wrong delimiter it need not be one."""
+    with suppress(ListError):
+        yield from rows
 
 
 def _records(path: Path, encoding: str, delimiter: str, *, strict: bool) -> Iterator[Row]:
@@ -142,7 +128,3 @@ def _refuse_unclosed(error: csv.Error, path: Path, number: int) -> None:
             f"Row {number} of {path.name} opens a quotation mark that is never closed: "
             "close or remove it and import again."
         ) from error
-
-
-def _is_blank(cells: list[str] | None) -> bool:
-    return cells is not None and not any(cell.strip() for cell in cells)

@@ -12,10 +12,12 @@ from typing import Any
 from django.db import connection, transaction
 
 from campaigns.addresses import address_hash, identity_hash
+from campaigns.entry_lists import matching
+from campaigns.entry_lists.diff import PLANNED
 from campaigns.entry_lists.entries import Entry, Problem
 from campaigns.models.entrants import new_short_code, new_token
 
-TABLES = ("staged_entrants", "staged_matches", "planned_entrants", "planned_consents")
+TABLES = ("staged_entrants", *matching.TABLES, *PLANNED)
 
 CREATE = """
 CREATE TEMPORARY TABLE staged_entrants (
@@ -49,7 +51,7 @@ def stage(entries: Iterable[Entry], source: str) -> None:
         with cursor.copy(f"COPY staged_entrants ({columns}) FROM STDIN") as copy:
             for entry in entries:
                 copy.write_row(_record(entry, source))
-        cursor.execute("ANALYZE staged_entrants")
+        cursor.execute("ANALYZE staged_entrants (row, identity, registration_id, email, race_id, birth_date)")
 
 
 def reject_repeats() -> list[Problem]:

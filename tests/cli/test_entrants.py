@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from campaigns.cli import entrants as command
-from campaigns.models import AuditEntry, Entrant, Event, Organiser, Race, Wave
+from campaigns.cli import importing
+from campaigns.models import AuditEntry, Entrant, Event, ListMapping, Organiser, Race, Wave
 
 LIST = Path(__file__).parents[1] / "data" / "lets_do_this_start_list.csv"
 HEAD = "raceTitle,First Name,Last Name,Email Address,Date of Birth,Phone Number,Bib Number,Wave"
@@ -113,7 +114,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(aidstation: Aidsta
 def test_a_person_at_a_terminal_is_asked(
     aidstation: Aidstation, bad_list: Path, monkeypatch: pytest.MonkeyPatch, answer: str, entered: int
 ) -> None:
-    monkeypatch.setattr(command, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr(importing, "_at_a_terminal", lambda: True)
     result = aidstation("import", bad_list, "--event", "reigate", stdin=answer)
     assert "1 new, 25 rejected" in result.output
     assert Entrant.objects.count() == entered
@@ -123,7 +124,7 @@ def test_a_person_at_a_terminal_is_asked(
 def test_yes_and_json_do_not_ask(
     aidstation: Aidstation, bad_list: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr(importing, "_at_a_terminal", lambda: True)
     assert "Import this?" not in aidstation("import", bad_list, "--event", "reigate", "--yes").output
     assert json.loads(aidstation("import", bad_list, "--event", "reigate", "--json").output)["unchanged"] == 1
 
@@ -163,6 +164,117 @@ def test_what_is_missing_is_named(aidstation: Aidstation, tmp_path: Path) -> Non
     assert unknown.exit_code == 1
     assert "reigate" in unknown.stderr.replace("regiate", "")
     assert aidstation("import", LIST).exit_code == 2
+
+
+FORM = "Forename,Surname,E-mail,DOB,Distance,Tips by email please,Emergency Contact"
+FORM_ROW = "Ada,Byron,ada@example.com,1980-12-10,10 km,yes,Mrs Secret"
+
+
+@pytest.fixture
+def form(tmp_path: Path) -> Path:
+    path = tmp_path / "club form.csv"
+    path.write_text(f"{FORM}\n{FORM_ROW}\n", "utf-8")
+    return path
+
+
+def test_an_unknown_list_is_refused_with_the_way_to_a_mapping(aidstation: Aidstation, form: Path) -> None:
+    result = aidstation("import", form, "--event", "reigate", "--yes")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "--suggest-mapping prints a file to start from" in result.stderr
+    assert not Entrant.objects.exists()
+
+
+def test_a_suggestion_becomes_a_mapping_that_is_remembered(
+    aidstation: Aidstation, form: Path, tmp_path: Path
+) -> None:
+    result = aidstation("import", form, "--event", "reigate", "--suggest-mapping")
+    assert result.exit_code == 0
+    assert not Entrant.objects.exists()
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(result.stdout, "utf-8")
+    first = aidstation("import", form, "--event", "reigate", "--yes", "--mapping", mapping, "--json")
+    assert json.loads(first.output)["new"] == 1
+    assert Entrant.objects.get().source == "club-form"
+    again = aidstation("import", form, "--event", "reigate", "--yes", "--json")
+    assert json.loads(again.output)["unchanged"] == 1
+
+
+@pytest.mark.parametrize(("answers", "entered"), [("y\ny\n", 1), ("y\nn\n", 0), ("n\n", 0)])
+def test_a_person_confirms_what_the_columns_are(
+    aidstation: Aidstation, form: Path, monkeypatch: pytest.MonkeyPatch, answers: str, entered: int
+) -> None:
+    monkeypatch.setattr(importing, "_at_a_terminal", lambda: True)
+    result = aidstation("import", form, "--event", "reigate", stdin=answers)
+    assert "Dropped unread: Emergency Contact." in result.output
+    assert "Mrs Secret" not in result.output
+    assert Entrant.objects.count() == ListMapping.objects.count() == entered
+    assert result.exit_code == 1 - entered
+
+
+def test_a_person_is_told_which_column_is_missing(
+    aidstation: Aidstation, form: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_at_a_terminal", lambda: True)
+    form.write_text(form.read_text("utf-8").replace("DOB", "Age"), "utf-8")
+    result = aidstation("import", form, "--event", "reigate")
+    assert result.exit_code == 1
+    assert "No column seems to be the birth date" in result.stderr
+
+
+def test_a_wrong_mapping_file_is_a_refusal(aidstation: Aidstation, form: Path, tmp_path: Path) -> None:
+    result = aidstation("import", form, "--event", "reigate", "--mapping", tmp_path / "none.toml")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "none.toml cannot be read" in result.stderr
+
+
+@pytest.fixture
+def shorter(aidstation: Aidstation, tmp_path: Path) -> Path:
+    """The start list without its last 40 entrants; the whole list is in."""
+    aidstation("import", LIST, "--event", "reigate")
+    path = tmp_path / "shorter.csv"
+    path.write_text("".join(LIST.read_text("utf-8").splitlines(keepends=True)[:-40]), "utf-8")
+    return path
+
+
+def withdrawn() -> int:
+    return Entrant.objects.filter(status="withdrawn").count()
+
+
+def test_a_large_drop_needs_a_yes(aidstation: Aidstation, shorter: Path) -> None:
+    for how in ((), ("--json",)):
+        refused = aidstation("import", shorter, "--event", "reigate", "--complete", *how)
+        assert refused.exit_code == 1
+        assert "40 of 540 entrants (7%) are missing from the list" in refused.stderr
+        assert withdrawn() == 0
+    assert aidstation("import", shorter, "--event", "reigate", "--json").exit_code == 0
+    assert withdrawn() == 0
+    dry = aidstation("import", shorter, "--event", "reigate", "--complete", "--dry-run")
+    assert "Would be withdrawn: 40 of 540" in dry.output
+    done = json.loads(
+        aidstation("import", shorter, "--event", "reigate", "--complete", "--yes", "--json").output
+    )
+    assert (done["rows"], done["absent"], withdrawn()) == (500, 40, 40)
+
+
+def test_a_small_drop_needs_none(aidstation: Aidstation, shorter: Path) -> None:
+    lines = LIST.read_text("utf-8").splitlines(keepends=True)
+    shorter.write_text("".join(lines[:-27]), "utf-8")
+    assert aidstation("import", shorter, "--event", "reigate", "--complete").exit_code == 0
+    assert withdrawn() == 27
+
+
+def test_held_pairs_are_told_with_the_way_to_end_them(aidstation: Aidstation, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    row = "5k,Ada,Byron,{}@example.com,1980-12-10,,,"
+    path.write_text(f"{HEAD}\n{row.format('ada')}\n", "utf-8")
+    aidstation("import", path, "--event", "reigate")
+    ada = Entrant.objects.get()
+    path.write_text(f"{HEAD}\n{row.format('ada.b')}\n", "utf-8")
+    held = aidstation("import", path, "--event", "reigate", "--complete")
+    assert f"Held: row 2 and entrant {ada.id}, who leaves, differ in the email only." in held.output
+    assert "--same 2" in held.output
+    assert aidstation("import", path, "--event", "reigate", "--same", "2").exit_code == 0
+    assert (Entrant.objects.get().id, Entrant.objects.get().email) == (ada.id, "ada.b@example.com")
 
 
 def test_dates_settles_the_order_of_day_and_month(aidstation: Aidstation, tmp_path: Path) -> None:

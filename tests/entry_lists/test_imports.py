@@ -17,7 +17,7 @@ from campaigns.entry_lists import apply, imports
 from campaigns.entry_lists.diff import MINOR_REASON, STATUS_REASON
 from campaigns.entry_lists.imports import Import, import_list
 from campaigns.entry_lists.mapping import ConsentColumn, Field, Mapping
-from campaigns.entry_lists.sniff import ListError
+from campaigns.entry_lists.sheet import ListError
 from campaigns.models import AuditEntry, Consent, ConsentEvent, Entrant, Event, Guardian, Wave
 
 EMAIL_CONSENT = "I would like to receive race tips by email"
@@ -324,6 +324,19 @@ def test_a_minor_in_an_adult_race_waits_until_a_guardian_is_known(
     assert counts(import_rows(young)) == {"rows": 1, "unchanged": 1}
 
 
+def test_a_guardians_address_entered_by_hand_stays(
+    event: Event, import_rows: ImportRows, everything: Everything
+) -> None:
+    young = {"Date of Birth": "2009-09-20"}
+    import_rows(young)
+    entrant = event.entrants.get()
+    Guardian.objects.create(entrant=entrant, source="by hand", at=datetime(2026, 12, 1, tzinfo=UTC))
+    Entrant.objects.update(email="mum@example.com", email_hash=b"x" * 32, hold_reason="")
+    before = everything()
+    assert counts(import_rows(young)) == {"rows": 1, "unchanged": 1}
+    assert everything() == before
+
+
 def test_the_address_of_a_child_is_the_guardians(event: Event, import_rows: ImportRows) -> None:
     child = {"raceTitle": "Kids Race", "Date of Birth": "2018-01-01"}
     assert counts(import_rows(child, {**child, "First Name": "Ralph", "Email Address": ""})) == {
@@ -353,7 +366,7 @@ def test_a_withdrawal_during_the_import_stays_withdrawn(
     event: Event, import_rows: ImportRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_rows({})
-    Consent.objects.update(granted=False)
+    Consent.objects.update(granted=False, at=datetime(2026, 10, 1, tzinfo=UTC))
     moment = datetime(2026, 11, 1, tzinfo=UTC)
 
     def withdraw_meanwhile(*planned: Any) -> None:
@@ -450,9 +463,9 @@ def test_statuses_withdraw_and_hold_and_restore(event: Event, import_rows: Impor
 def test_a_registration_id_is_the_person_whatever_else_changes(event: Event, import_rows: ImportRows) -> None:
     row = {"ticketTitle": "Active", "Bib Number": "9"}
     import_rows(row)
-    done = import_rows({**row, "First Name": "Zoë", "raceTitle": "5k", "Email Address": "zoe@example.com"})
+    done = import_rows({**row, "raceTitle": "5k", "Email Address": "ada.b@example.com"})
     assert counts(done) == {"rows": 1, "changed": 1}
-    assert done.diff.columns == {"race": 1, "first name": 1, "email": 1}
+    assert done.diff.columns == {"race": 1, "email": 1}
     event.refresh_from_db()
     assert event.plan_version == 2
 

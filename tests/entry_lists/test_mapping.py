@@ -3,7 +3,7 @@
 import pytest
 
 from campaigns.entry_lists.mapping import Field, recognise
-from campaigns.entry_lists.sniff import ListError
+from campaigns.entry_lists.sheet import ListError
 from campaigns.entry_lists.sources import SOURCES
 
 HEADINGS = (

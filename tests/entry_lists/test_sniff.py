@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.entry_lists.sniff import ListError, Sheet, open_sheet
+from campaigns.entry_lists.sheet import ListError, Sheet
+from campaigns.entry_lists.sniff import open_sheet
 
 HEADINGS = "First Name,Last Name,Club"
 NAMES = "Siân,Żak,Redhill\r\nZoë,O'Neill,\r\n"
@@ -47,9 +48,8 @@ def test_one_stray_byte_does_not_garble_everyone_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
-    rows = [["First Name", '"Is this, really; your first race?"', "Club"], ["Ada", "Yes", ""]]
+    rows = [["First Name", '"Is this, really; your first race?"', "Club"], ["Ada", "Yes", "A"]]
     sheet = sheet_of(tmp_path, "\n".join(delimiter.join(row) for row in rows).encode())
-    assert sheet.delimiter == delimiter
     assert sheet.headings == ("First Name", "Is this, really; your first race?", "Club")
 
 
@@ -66,6 +66,15 @@ def test_rows_are_counted_as_a_spreadsheet_counts_them(tmp_path: Path) -> None:
 def test_a_line_break_inside_a_cell_stays_in_it(tmp_path: Path) -> None:
     sheet = sheet_of(tmp_path, f'{HEADINGS}\r\nAda,Byron,"Car park A\nNo trailer"\r\n'.encode())
     assert cells_of(sheet) == [["Ada", "Byron", "Car park A\nNo trailer"]]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_titles_above_the_headings_are_passed_over(tmp_path: Path, delimiter: str) -> None:
+    titles = 'Run Reigate, Surrey; 2027\n\n"Exported, by ""Ada""",3 March\n'
+    body = "First Name,Last Name,Club,Race,Bib\nAda,Byron,,5k,\nZoë,Hill,,,\n".replace(",", delimiter)
+    sheet = sheet_of(tmp_path, (titles + body).encode())
+    assert sheet.headings == ("First Name", "Last Name", "Club", "Race", "Bib")
+    assert [(row.number, (row.cells or [])[0]) for row in sheet.rows()] == [(5, "Ada"), (6, "Zoë")]
 
 
 def test_equal_headings_keep_their_places(tmp_path: Path) -> None:
@@ -102,8 +111,8 @@ def test_a_quote_that_swallows_the_rest_is_refused_with_its_row(tmp_path: Path, 
         (b"\xef\xbb\xbf\r\n", "is empty"),
         (b" \r\n\r\n", "is empty"),
         (b"%PDF-1.7\n%\xe2\xe3", "is a PDF document, not a CSV file: export the entry list as CSV"),
-        (b"PK\x03\x04xl/workbook.xml", "is an Excel workbook"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an old Excel workbook"),
+        (b"PK\x03\x04xl/workbook.xml", "is not an Excel workbook that can be opened"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an Excel workbook that is old or has a password"),
         (b"\x1f\x8b\x08\x00", "is a gzip archive"),
         (bytes(range(1, 32)) * 40, "is not a text file"),
     ],
