@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parseaddr
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -79,12 +79,11 @@ class Message:
         assert self.email is not None
         carrier = group[0]
         rendered = self.email.render(self.values(group, now))
-        headers = self._headers(carrier, now)
         return Email(
             key=carrier.delivery,
-            sender=headers.from_email,
+            sender=self._sender[1],
             recipient=carrier.address,
-            data=content.build_email(rendered, headers),
+            data=self._frame.fill(rendered, self._own_headers(carrier, now)),
         )
 
     def finished_sms(self, group: Sequence[Claimed], now: datetime) -> Sms:
@@ -100,23 +99,34 @@ class Message:
             validity_seconds=max(60, min(left, LONGEST_VALIDITY)),
         )
 
-    def _headers(self, carrier: Claimed, now: datetime) -> content.EmailHeaders:
-        name, address = parseaddr(settings.EMAIL_FROM)
+    @cached_property
+    def _sender(self) -> tuple[str, str]:
+        """Name and address as EMAIL_FROM gives them."""
+        return parseaddr(settings.EMAIL_FROM)
+
+    @cached_property
+    def _frame(self) -> content.Frame:
+        assert self.email is not None
+        name, address = self._sender
         domain = address.rpartition("@")[2]
-        return content.EmailHeaders(
+        headers = content.StepHeaders(
             from_name=name or self.event_name,
             from_email=address,
-            to_email=carrier.address,
             reply_to=self.contact or address,
-            message_id=f"<{carrier.message_id}>",
-            date=now.astimezone(UTC),
             purpose=self.purpose,
             list_id=f"{self.purpose}.{self.event_slug}.{domain}",
             list_name=f"{self.event_name} {self.purpose}",
             feedback_id=f"{self.step_name}:{self.event_slug}:{self.purpose}:aidstation",
-            unsubscribe_url=""
-            if self.purpose == Purpose.SERVICE
-            else f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}",
+        )
+        return made_frame(headers, self.email)
+
+    def _own_headers(self, carrier: Claimed, now: datetime) -> content.EntrantHeaders:
+        is_service = self.purpose == Purpose.SERVICE
+        return content.EntrantHeaders(
+            to_email=carrier.address,
+            message_id=f"<{carrier.message_id}>",
+            date=now.astimezone(UTC),
+            unsubscribe_url="" if is_service else f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}",
         )
 
     def _clock(self, moment: datetime) -> str:
@@ -158,6 +168,12 @@ def compiled_version(
     if channel == Channel.SMS:
         return content.compile_sms(version.template.name, version.source)
     return content.compile_email(version.template.name, version.source, layout(), brand=content.Brand(colour))
+
+
+@lru_cache(maxsize=256)
+def made_frame(headers: content.StepHeaders, email: content.CompiledEmail) -> content.Frame:
+    """A frame takes some milliseconds to make, so a step's blocks share one."""
+    return content.Frame(headers, email)
 
 
 def check_source(channel: str, name: str, source: str) -> None:

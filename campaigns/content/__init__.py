@@ -7,8 +7,9 @@ How a message is written: `front_matter` (its head), `markdown` (its body), `san
 from campaigns.content.brand import Brand
 from campaigns.content.email_message import CompiledEmail, Layout, RenderedEmail, Review, compile_email
 from campaigns.content.errors import ContentError, MissingValue
+from campaigns.content.frame import Frame
 from campaigns.content.gsm import Segments, segments, to_gsm7
-from campaigns.content.mime import EmailHeaders, build_email
+from campaigns.content.mime import EntrantHeaders, StepHeaders, build_email
 from campaigns.content.placeholders import PLACEHOLDERS, Placeholder
 from campaigns.content.sms import CompiledSms, compile_sms
 
@@ -18,13 +19,15 @@ __all__ = [
     "CompiledEmail",
     "CompiledSms",
     "ContentError",
-    "EmailHeaders",
+    "EntrantHeaders",
+    "Frame",
     "Layout",
     "MissingValue",
     "Placeholder",
     "RenderedEmail",
     "Review",
     "Segments",
+    "StepHeaders",
     "build_email",
     "compile_email",
     "compile_sms",

@@ -36,6 +36,7 @@ _ALLOWED = (
     nodes.Or,
     nodes.Not,
 )
+_TAG_HERE = "\0"  # a text that holds one itself is only encoded more slowly
 _HOW_TO = "use only {{ placeholder }} and {% if placeholder %} … {% endif %}"
 
 
@@ -208,11 +209,15 @@ def _column(tokens: list[_Token], line: int, word: str) -> int | None:
 
 @dataclass(frozen=True)
 class CheckedTemplate:
-    """A template compiled once per version, and the placeholders it uses."""
+    """A template compiled once per version, and the placeholders it uses.
+
+    `steady_lines` are those in which no tag stands: whoever gets them gets them as they are.
+    """
 
     name: str
     placeholders: tuple[Placeholder, ...]
     template: Template
+    steady_lines: frozenset[str]
 
     def render(self, values: Mapping[str, str]) -> str:
         """Put the values in. Raises MissingValue; ContentError for a bad value or a result too long."""
@@ -235,4 +240,10 @@ def compile_template(name: str, text: str, *, html: bool) -> CheckedTemplate:
         template = environment.from_string(text)
     except (TemplateSyntaxError, SyntaxError, RecursionError):
         raise ContentError(f"this template is nested too deeply; {_HOW_TO}", template=name) from None
-    return CheckedTemplate(name, tuple(PLACEHOLDERS[word] for word in sorted(used)), template)
+    placeholders = tuple(PLACEHOLDERS[word] for word in sorted(used))
+    return CheckedTemplate(name, placeholders, template, _steady_lines(Source(name, text)))
+
+
+def _steady_lines(source: Source) -> frozenset[str]:
+    text = "".join(piece.text if piece.kind == "data" else _TAG_HERE for piece in pieces(source))
+    return frozenset(line for line in text.split("\n") if _TAG_HERE not in line)
