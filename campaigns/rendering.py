@@ -1,8 +1,8 @@
 """From a claimed delivery to the finished message: the version compiled once, the entrant's values, the headers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parseaddr
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
@@ -46,32 +46,33 @@ class Message:
     def values(self, group: Sequence[Claimed], now: datetime) -> dict[str, str]:
         """What stands in the open words for the carrier of a group; nothing for what is not known."""
         carrier = group[0]
-        start = schedule.wall_clock(self.date, carrier.wave_start or carrier.race_start, self.zone)
-        local_now = now.astimezone(self.zone).date()
         stop_url = f"{settings.SMS_URL}/s/{carrier.short_code}"
         page = f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}"
         return {
+            **self._shared_values,
+            **times_around(self.date, carrier.wave_start or carrier.race_start, self.zone),
             "first_name": carrier.first_name,
             "names": _listed([row.first_name for row in group]),
-            "event_name": self.event_name,
             "race_name": carrier.race_name,
-            "race_date": f"{self.date:%a} {self.date.day} {self.date:%b %Y}",
-            "start_time": self._clock(start),
             "wave": carrier.wave_name,
-            "pen_close": self._clock(start - PEN_CLOSES),
             "bib": carrier.bib,
-            "venue": self.venue,
-            "arrive_by": self._clock(start - ARRIVE),
-            "warmup_time": self._clock(start - WARM_UP),
-            "days_to_go": str((self.date - local_now).days),
-            "organiser_name": self.organiser,
-            "organiser_address": self.postal_address,
-            "organiser_contact": self.contact,
+            "days_to_go": str((self.date - now.astimezone(self.zone).date()).days),
             "unsubscribe_url": page,
             "preferences_url": page,
             "info_url": self.info_url or stop_url,
-            "deferral_url": self.deferral_url,
             "stop_url": stop_url,
+        }
+
+    @cached_property
+    def _shared_values(self) -> dict[str, str]:
+        return {
+            "event_name": self.event_name,
+            "race_date": f"{self.date:%a} {self.date.day} {self.date:%b %Y}",
+            "venue": self.venue,
+            "organiser_name": self.organiser,
+            "organiser_address": self.postal_address,
+            "organiser_contact": self.contact,
+            "deferral_url": self.deferral_url,
         }
 
     def finished_email(self, group: Sequence[Claimed], now: datetime) -> Email:
@@ -83,7 +84,7 @@ class Message:
             key=carrier.delivery,
             sender=self._sender[1],
             recipient=carrier.address,
-            data=self._frame.fill(rendered, self._own_headers(carrier, now)),
+            data=self._frame.fill(rendered, self.own_headers(carrier, now)),
         )
 
     def finished_sms(self, group: Sequence[Claimed], now: datetime) -> Sms:
@@ -105,11 +106,11 @@ class Message:
         return parseaddr(settings.EMAIL_FROM)
 
     @cached_property
-    def _frame(self) -> content.Frame:
-        assert self.email is not None
+    def headers(self) -> content.StepHeaders:
+        """What stands in the head of each of the step's mails. Raises ContentError."""
         name, address = self._sender
         domain = address.rpartition("@")[2]
-        headers = content.StepHeaders(
+        return content.StepHeaders(
             from_name=name or self.event_name,
             from_email=address,
             reply_to=self.contact or address,
@@ -118,9 +119,14 @@ class Message:
             list_name=f"{self.event_name} {self.purpose}",
             feedback_id=f"{self.step_name}:{self.event_slug}:{self.purpose}:aidstation",
         )
-        return made_frame(headers, self.email)
 
-    def _own_headers(self, carrier: Claimed, now: datetime) -> content.EntrantHeaders:
+    @cached_property
+    def _frame(self) -> content.Frame:
+        assert self.email is not None
+        return made_frame(self.headers, self.email)
+
+    def own_headers(self, carrier: Claimed, now: datetime) -> content.EntrantHeaders:
+        """What stands in the head of this entrant's mail alone. Raises ContentError."""
         is_service = self.purpose == Purpose.SERVICE
         return content.EntrantHeaders(
             to_email=carrier.address,
@@ -129,8 +135,18 @@ class Message:
             unsubscribe_url="" if is_service else f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}",
         )
 
-    def _clock(self, moment: datetime) -> str:
-        return f"{moment.astimezone(self.zone):%H:%M}"
+
+@lru_cache(maxsize=256)
+def times_around(day: date, at: time, zone: ZoneInfo) -> Mapping[str, str]:
+    """The times of day that hang on a start, as the clocks of its place show them; thousands share one start."""
+    start = schedule.wall_clock(day, at, zone)
+    moments = {
+        "start_time": start,
+        "pen_close": start - PEN_CLOSES,
+        "arrive_by": start - ARRIVE,
+        "warmup_time": start - WARM_UP,
+    }
+    return {name: f"{moment.astimezone(zone):%H:%M}" for name, moment in moments.items()}
 
 
 def message_of(step: Step, channel: Channel) -> Message:

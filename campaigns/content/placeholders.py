@@ -76,7 +76,9 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u2
 
 def clean(value: str) -> str:
     """The value as one plain line: any white space is one space, unprintable characters are dropped."""
-    return " ".join(_UNPRINTABLE.sub("", value).split())
+    if not value.isprintable():  # nearly all values are, and of the rest some characters stay
+        value = _UNPRINTABLE.sub("", value)
+    return " ".join(value.split())
 
 
 def fill(placeholders: Iterable[Placeholder], values: Mapping[str, str]) -> dict[str, str]:
