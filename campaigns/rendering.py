@@ -79,12 +79,12 @@ class Message:
         """The carrier's mail as bytes. Raises ContentError, or MissingValue where a needed value is not known."""
         assert self.email is not None
         carrier = group[0]
-        rendered = self.email.render(self.values(group, now))
+        pieces = self.email.render_pieces(self.values(group, now))
         return Email(
             key=carrier.delivery,
             sender=self._sender[1],
             recipient=carrier.address,
-            data=self._frame.fill(rendered, self.own_headers(carrier, now)),
+            data=self._frame.fill(pieces, self.own_headers(carrier, now)),
         )
 
     def finished_sms(self, group: Sequence[Claimed], now: datetime) -> Sms:

@@ -5,7 +5,14 @@ How a message is written: `front_matter` (its head), `markdown` (its body), `san
 """
 
 from campaigns.content.brand import Brand
-from campaigns.content.email_message import CompiledEmail, Layout, RenderedEmail, Review, compile_email
+from campaigns.content.email_message import (
+    CompiledEmail,
+    EmailPieces,
+    Layout,
+    RenderedEmail,
+    Review,
+    compile_email,
+)
 from campaigns.content.errors import ContentError, MissingValue
 from campaigns.content.frame import Frame
 from campaigns.content.gsm import Segments, segments, to_gsm7
@@ -19,6 +26,7 @@ __all__ = [
     "CompiledEmail",
     "CompiledSms",
     "ContentError",
+    "EmailPieces",
     "EntrantHeaders",
     "Frame",
     "Layout",

@@ -6,7 +6,7 @@ The layout speaks two languages: `[[ … ]]` and `[% … %]` are filled once per
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -56,6 +56,15 @@ class RenderedEmail:
 
 
 @dataclass(frozen=True)
+class EmailPieces:
+    """One entrant's email whose bodies, joined, are its page and its text."""
+
+    subject: str
+    html: Sequence[str]
+    text: Sequence[str]
+
+
+@dataclass(frozen=True)
 class CompiledEmail:
     """One version of an email, ready to be rendered for each entrant."""
 
@@ -77,7 +86,14 @@ class CompiledEmail:
         Raises MissingValue when a required placeholder has no value; ContentError for a bad link or a result
         over 200 KB.
         """
-        return RenderedEmail(self.subject.render(values), self.html.render(values), self.text.render(values))
+        pieces = self.render_pieces(values)
+        return RenderedEmail(pieces.subject, "".join(pieces.html), "".join(pieces.text))
+
+    def render_pieces(self, values: Mapping[str, str]) -> EmailPieces:
+        """What `render` gives, for a `Frame`: it knows the fixed pieces already. Raises the same."""
+        return EmailPieces(
+            self.subject.render(values), self.html.render_pieces(values), self.text.render_pieces(values)
+        )
 
 
 def compile_email(

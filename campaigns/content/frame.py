@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
-from campaigns.content.email_message import CompiledEmail, RenderedEmail
+from campaigns.content.email_message import CompiledEmail, EmailPieces, RenderedEmail
 from campaigns.content.mime import (
     LINE_WIDTH,
     EntrantHeaders,
@@ -31,7 +31,7 @@ _ANYONE = EntrantHeaders(
     date=datetime(2000, 1, 1, tzinfo=UTC),
     unsubscribe_url="https://frame.invalid/anyone",
 )
-_ANYTHING = RenderedEmail("Any subject", "<p>Any page</p>\n", "Any text\n")
+_ANYTHING = EmailPieces("Any subject", ["<p>Any page</p>\n"], ["Any text\n"])
 
 # What the email package writes as it stands, when it fits on a line. Without "=" and "?", of which encoded
 # words are made (RFC 2047); anything else is left to the package.
@@ -45,23 +45,24 @@ class Frame:
 
     def __init__(self, headers: StepHeaders, email: CompiledEmail) -> None:
         self._purpose = headers.purpose
-        self._text = BodyEncoder(email.text.steady_lines)
-        self._html = BodyEncoder(email.html.steady_lines)
-        self._form = _form(build_email(_ANYTHING, headers, _ANYONE), self._parts(_ANYTHING, _ANYONE))
+        self._text = BodyEncoder(email.text.fixed)
+        self._html = BodyEncoder(email.html.fixed)
+        whole = RenderedEmail(_ANYTHING.subject, _ANYTHING.html[0], _ANYTHING.text[0])
+        self._form = _form(build_email(whole, headers, _ANYONE), self._parts(_ANYTHING, _ANYONE))
 
-    def fill(self, rendered: RenderedEmail, own: EntrantHeaders) -> bytes:
+    def fill(self, pieces: EmailPieces, own: EntrantHeaders) -> bytes:
         """One entrant's mail with CRLF line ends, no line over 998 octets. Raises ContentError."""
-        return self._form % self._parts(rendered, own)
+        return self._form % self._parts(pieces, own)
 
-    def _parts(self, rendered: RenderedEmail, own: EntrantHeaders) -> tuple[bytes, ...]:
+    def _parts(self, pieces: EmailPieces, own: EntrantHeaders) -> tuple[bytes, ...]:
         """What fills the gaps, in the order of the mail."""
         return (
             _to_line(own.to_email),
-            _subject_line(rendered.subject),
+            _subject_line(pieces.subject),
             f"Date: {format_datetime(own.date)}\r\nMessage-ID: {own.message_id}\r\n".encode(),
             "".join(verbatim_line(*header) for header in ways_out(self._purpose, own)).encode(),
-            self._text.encode(rendered.text),
-            self._html.encode(rendered.html),
+            self._text.encode(pieces.text),
+            self._html.encode(pieces.html),
         )
 
 

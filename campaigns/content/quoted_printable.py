@@ -1,32 +1,56 @@
-"""Bodies as quoted-printable (RFC 2045, section 6.7), the lines all entrants share encoded once. Knows no headers.
+"""Bodies as quoted-printable (RFC 2045, section 6.7), what all entrants share encoded once. Knows no headers.
 
-A line is encoded by itself, so whether it was encoded beforehand or now gives the same bytes: no soft line break
+A whole line is always encoded by itself, so how a body was cut into pieces makes no difference: no soft line break
 and no dot can fall on a seam between what is fixed and what is an entrant's.
 """
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 
-class BodyEncoder(dict[str, bytes]):
-    """The steady lines of one template and what they are encoded as; any other line is encoded when it comes."""
+class _Cut(NamedTuple):
+    """A piece that holds a line end: what ends the line before it, whole lines as bytes, what begins the next."""
 
-    def __init__(self, steady_lines: Iterable[str]) -> None:
-        super().__init__((line, _encoded(line)) for line in steady_lines)
+    head: str
+    lines: bytes
+    tail: str
 
-    def __missing__(self, line: str) -> bytes:
-        return _encoded(line)  # not kept: it holds a person's name
 
-    def encode(self, text: str) -> bytes:
-        """The body with CRLF line ends, also after its last line; no line is over 76 octets."""
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        lines = text.removesuffix("\n").split("\n")
-        return b"\r\n".join([self[line] for line in lines]) + b"\r\n"
+class BodyEncoder:
+    """Encodes the bodies that one template gives; its fixed pieces are cut and encoded beforehand."""
+
+    def __init__(self, fixed: Iterable[str]) -> None:
+        self._fixed = {piece: _cut(piece) for piece in fixed if "\n" in piece and "\r" not in piece}
+
+    def encode(self, pieces: Sequence[str]) -> bytes:
+        """The joined pieces with CRLF line ends, also after the last line; no line is over 76 octets."""
+        done: list[bytes] = []
+        line: list[str] = []  # joined, never added: an escaped value would escape what it is added to
+        for piece in pieces:
+            cut = self._fixed.get(piece)
+            if cut is None:
+                if "\r" in piece:  # its LF may stand in the next piece
+                    return self.encode(["".join(pieces).replace("\r\n", "\n").replace("\r", "\n")])
+                if "\n" not in piece:
+                    line.append(piece)
+                    continue
+                cut = _cut(piece)
+            line.append(cut.head)
+            done += (_encoded("".join(line)), cut.lines)
+            line = [cut.tail]
+        if any(line) or not done:
+            done.append(_encoded("".join(line)))
+        return b"".join(done)
+
+
+def _cut(piece: str) -> _Cut:
+    head, *lines, tail = piece.split("\n")
+    return _Cut(head, b"".join(map(_encoded, lines)), tail)
 
 
 def _encoded(line: str) -> bytes:
     # The C function ends its soft breaks with a bare LF; the line itself holds none.
-    return binascii.b2a_qp(line.encode(), istext=True).replace(b"\n", b"\r\n")
+    return binascii.b2a_qp(line.encode(), istext=True).replace(b"\n", b"\r\n") + b"\r\n"

@@ -36,7 +36,6 @@ _ALLOWED = (
     nodes.Or,
     nodes.Not,
 )
-_TAG_HERE = "\0"  # a text that holds one itself is only encoded more slowly
 _HOW_TO = "use only {{ placeholder }} and {% if placeholder %} … {% endif %}"
 
 
@@ -211,23 +210,27 @@ def _column(tokens: list[_Token], line: int, word: str) -> int | None:
 class CheckedTemplate:
     """A template compiled once per version, and the placeholders it uses.
 
-    `steady_lines` are those in which no tag stands: whoever gets them gets them as they are.
+    `fixed` are the pieces between its tags: whoever gets them gets them as they are.
     """
 
     name: str
     placeholders: tuple[Placeholder, ...]
     template: Template
-    steady_lines: frozenset[str]
+    fixed: frozenset[str]
 
     def render(self, values: Mapping[str, str]) -> str:
         """Put the values in. Raises MissingValue; ContentError for a bad value or a result too long."""
+        return "".join(self.render_pieces(values))
+
+    def render_pieces(self, values: Mapping[str, str]) -> list[str]:
+        """What `render` gives, still in pieces: fixed ones and values. Raises the same."""
         try:
-            rendered = self.template.render(fill(self.placeholders, values))
+            rendered = list(self.template.generate(fill(self.placeholders, values)))
         except UndefinedError as error:
             raise MissingValue(error.message or "", template=self.name) from None
         except ContentError as error:
             raise ContentError(error.problem, template=self.name) from None
-        if len(rendered) > MAX_OUTPUT // 4 and len(rendered.encode()) > MAX_OUTPUT:
+        if sum(map(len, rendered)) > MAX_OUTPUT // 4 and len("".join(rendered).encode()) > MAX_OUTPUT:
             raise ContentError(f"the message is longer than {MAX_OUTPUT // 1000} KB", template=self.name)
         return rendered
 
@@ -241,9 +244,5 @@ def compile_template(name: str, text: str, *, html: bool) -> CheckedTemplate:
     except (TemplateSyntaxError, SyntaxError, RecursionError):
         raise ContentError(f"this template is nested too deeply; {_HOW_TO}", template=name) from None
     placeholders = tuple(PLACEHOLDERS[word] for word in sorted(used))
-    return CheckedTemplate(name, placeholders, template, _steady_lines(Source(name, text)))
-
-
-def _steady_lines(source: Source) -> frozenset[str]:
-    text = "".join(piece.text if piece.kind == "data" else _TAG_HERE for piece in pieces(source))
-    return frozenset(line for line in text.split("\n") if _TAG_HERE not in line)
+    fixed = frozenset(node.data for node in environment.parse(text).find_all(nodes.TemplateData))
+    return CheckedTemplate(name, placeholders, template, fixed)

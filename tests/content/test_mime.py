@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from campaigns.content import (
     ContentError,
+    EmailPieces,
     EntrantHeaders,
     Frame,
     Layout,
@@ -56,7 +57,7 @@ Build = Callable[[RenderedEmail, StepHeaders, EntrantHeaders], bytes]
 
 
 def framed(rendered: RenderedEmail, headers: StepHeaders, own: EntrantHeaders) -> bytes:
-    return Frame(headers, EMAIL).fill(rendered, own)
+    return Frame(headers, EMAIL).fill(EmailPieces(rendered.subject, [rendered.html], [rendered.text]), own)
 
 
 by_both_makers = pytest.mark.parametrize("build", [build_email, framed])
