@@ -18,9 +18,9 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from campaigns import content, rendering
-from campaigns.ledger import Claimed
-from campaigns.models.words import Channel, Purpose
+from campaigns import content, rendering  # noqa: E402 - Django first
+from campaigns.ledger import Claimed  # noqa: E402 - Django first
+from campaigns.models.words import Channel, Purpose  # noqa: E402 - Django first
 
 ROUNDS = 7
 MAILS = {"frame": 2000, "email package": 100}

@@ -1,6 +1,6 @@
 """A step's mails as bytes: the frame made once by the email package, then what is an entrant's own put in.
 
-Knows no races, no SMTP. `build_email` gives the same headers and the same words, some twenty times more slowly.
+Knows no races, no SMTP. `build_email` gives the same headers and the same words, some thirty times more slowly.
 """
 
 from __future__ import annotations
