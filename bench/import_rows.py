@@ -75,16 +75,18 @@ class _Aidstation:
 
 
 def _measured(aidstation: _Aidstation, path: Path) -> dict[str, object]:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = json.loads(aidstation("entrants", "import", str(path), "--event=bench", "--json"))
     seconds = time.perf_counter() - start
     outcomes = {name: done[name] for name in ("rows", "new", "unchanged", "held", "rejected")}
-    # The largest of all commands so far, in MB; Linux counts in KB.
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds": round(seconds, 1),
         "rows_per_s": round(done["rows"] / seconds),
-        "peak_rss_mb": round(peak),
+        # Without Postgres's. The memory is the largest of all commands so far; Linux counts it in KB.
+        "cpu_s": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
+        "peak_rss_mb": round(after.ru_maxrss / 1024),
         "problems": len(done["problems"]),
         **outcomes,
     }

@@ -158,10 +158,12 @@ def _dialled(number: str) -> Phone:
         parsed = phonenumbers.parse(number, REGION)
     except phonenumbers.NumberParseException as error:
         raise CellError(*_NOT_A_NUMBER) from error
-    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    if not phonenumbers.is_valid_number(parsed):
+    # What is no valid number has no kind: asking `is_valid_number` first would do all the work twice.
+    kind = phonenumbers.number_type(parsed)
+    if kind == phonenumbers.PhoneNumberType.UNKNOWN:
         raise CellError(*_NOT_A_NUMBER)
-    return Phone(e164, phonenumbers.number_type(parsed) in _MOBILE_KINDS)
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return Phone(e164, kind in _MOBILE_KINDS)
 
 
 def _is_british_mobile(number: str) -> bool:

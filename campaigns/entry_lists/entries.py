@@ -272,7 +272,10 @@ class Reader:
 
 
 def _first_filled(cells: list[str], places: tuple[int, ...]) -> str:
-    return next((cells[place] for place in places if cells[place].strip()), "")
+    for place in places:
+        if (cell := cells[place]).strip():
+            return cell
+    return ""
 
 
 def _word(cell: str) -> str:

@@ -26,7 +26,12 @@ def new_token() -> str:
 
 def new_short_code() -> str:
     """8 characters without look-alikes, for the one link that fits into a text."""
-    return "".join(secrets.choice(SHORT_CODE_ALPHABET) for _ in range(8))
+    number = secrets.randbelow(len(SHORT_CODE_ALPHABET) ** 8)
+    code = ""
+    for _ in range(8):
+        number, place = divmod(number, len(SHORT_CODE_ALPHABET))
+        code += SHORT_CODE_ALPHABET[place]
+    return code
 
 
 class Entrant(models.Model):

@@ -26,7 +26,9 @@ def test_killed_workers_lose_nothing_and_double_at_most_what_was_in_hand(station
             os.kill(process.pid, signal.SIGKILL)
             open_connections += 1
         worker.wait()
-        wait_until(lambda: station.sql("SELECT count(*) FROM outbox WHERE lease_until IS NOT NULL") == [(0,)], 10)
+        wait_until(
+            lambda: station.sql("SELECT count(*) FROM outbox WHERE lease_until IS NOT NULL") == [(0,)], 10
+        )
         (worker,) = station.start("email")
     station.wait_until_settled(2_000, 150)
     received = Counter(email.recipient for email in station.box.emails)

@@ -19,7 +19,6 @@ from people import (
     entrant,
     entrants,
     fate,
-    load,
     moment,
     names,
     queue,
@@ -28,6 +27,7 @@ from people import (
 )
 
 from campaigns import campaign, ledger, revision
+from campaigns.ledger import gate
 from campaigns.models import Consent, Delivery, Entrant, Event, Guardian, Outbox, Step, Suppression
 from campaigns.models.words import Channel
 
@@ -494,10 +494,26 @@ def test_a_plan_that_changes_while_its_claim_reads_it_claims_nothing():
 
     claiming = elsewhere(claim_slowly)
     assert has_read.wait(10)
-    load(event, a_step(audience="club"))
+    with transaction.atomic():
+        Event.objects.update(plan_version=F("plan_version") + 1)
+        revision.bump(event.id)
     go_on.set()
     claim = claiming.result(10)
     assert (claim.groups, claim.passed_over) == ([], 0)
+
+
+@commits
+def test_claims_of_one_step_take_turns():
+    """Side by side, two of them would see half a family each."""
+    event = an_event()
+    step = the_step(a_campaign(event))
+    queue(step, entrants(event, 1))
+    with transaction.atomic():
+        gate.lock(gate.QUEUE, step.id)
+        claiming = elsewhere(lambda: claim_at(DUE, step))
+        with pytest.raises(TimeoutError):
+            claiming.result(0.5)
+    assert len(claiming.result(10).groups) == 1
 
 
 # Speed by index

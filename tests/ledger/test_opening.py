@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from people import (
     DUE,
     a_campaign,
@@ -251,6 +252,34 @@ def test_the_race_moves_between_the_reading_of_the_plan_and_the_insert():
     assert not claim_at(DUE + DAY, step).groups
     tick_at(DUE + 30 * DAY)
     assert len(claim_at(DUE + 30 * DAY, step).groups) == 1
+
+
+@commits
+def test_a_start_that_changes_between_the_reading_and_the_insert_opens_nothing_by_the_old_one():
+    event = an_event()
+    loaded = a_campaign(event, a_step(when="start - 60 min", purpose="service"))
+    entrants(event, 1)
+    step = the_step(loaded)
+    at = DUE.replace(month=9, day=19, hour=7, minute=15)
+
+    def change_before_the_insert(execute, sql, params, many, context):
+        if "INSERT INTO deliveries" in sql:
+            elsewhere(start_an_hour_later).result(10)
+        return execute(sql, params, many, context)
+
+    def start_an_hour_later():
+        with transaction.atomic():
+            event.races.update(start="10:15")
+            Event.objects.update(plan_version=F("plan_version") + 1)
+            revision.bump(event.id)
+
+    with connection.execute_wrapper(change_before_the_insert):
+        assert open_chunk(step.id, at) is None
+    assert not Delivery.objects.exists()
+    tick_at(at)
+    assert not Delivery.objects.exists()
+    tick_at(at + HOUR)
+    assert rows() == {"due": 1}
 
 
 def wait_until_done_or_blocked(running) -> None:
