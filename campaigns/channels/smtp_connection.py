@@ -1,26 +1,32 @@
-"""One connection to a mail server: opened by smtplib, then one command and one answer at a time.
+"""One connection to a mail server: opened by smtplib, then bytes out and whole answers in.
 
-Knows nothing of messages and of what an answer means for them.
+Knows nothing of what is in a message and of what an answer means for it.
 """
 
 import contextlib
+import math
+import select
 import smtplib
 import socket
 import ssl
 from dataclasses import dataclass, field
 from time import monotonic
 
-from campaigns.channels.outcomes import ChannelDown, Kind, scrub
+from campaigns.channels.outcomes import ChannelDown, Email, Kind, scrub
 from campaigns.channels.smtp_replies import Reply, parse_reply
 from campaigns.channels.smtp_url import SmtpServer, Tls
 
 _LONGEST_LINE = 4096
 _MOST_LINES = 100
 _LAST_WORDS = 1.0  # seconds: what a server said before a reset is already here, or it never comes
+_AT_ONCE = 16384  # bytes: the longest TLS record (RFC 8446, 5.1)
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_TOO_LATE = "The mail server did not answer in time."
+_BROKE = "The connection to the mail server broke."
 
 
 class Lost(Exception):
-    """The connection is no longer usable. `sent`: everything was written and only the answer is missing."""
+    """The connection is no longer usable. `sent`: all of the data was written, only its answer is missing."""
 
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
@@ -29,34 +35,57 @@ class Lost(Exception):
 
 @dataclass(slots=True)
 class Connection:
-    """An open, greeted and logged-in connection. After `Lost` only `drop` may be called."""
+    """An open, greeted and logged-in connection over a non-blocking socket.
+
+    `envelope` is the message whose MAIL, RCPT and DATA are on the wire while its body is not.
+    """
 
     sock: socket.socket
     features: frozenset[str]
     transactions: int = 0
     used_at: float = field(default_factory=monotonic)
+    envelope: Email | None = None
+    closed: bool = False
     _buffer: bytearray = field(default_factory=bytearray)
 
-    def exchange(self, data: bytes, deadline: float) -> Reply:
-        """Write and return the one complete answer, by `deadline` (monotonic seconds). Raises Lost.
+    @property
+    def pipelining(self) -> bool:
+        """Whether the server takes commands in groups (RFC 2920)."""
+        return "pipelining" in self.features
 
-        When writing fails, the socket is read to its end first: an answer given before the reset counts.
-        An answer that came unasked must never be taken for this command's.
+    def exchange(self, data: bytes, deadline: float, behind: bytes = b"") -> Reply:
+        """Write `data`, with `behind` in the same go; return the answer to `data` by `deadline` (monotonic).
+
+        Only when no answer is owed: what a server says unasked must never be taken for an answer. When writing
+        fails the socket is read to its end first, for an answer given before the reset counts, and closed.
+        Raises Lost.
         """
-        if self._buffer:
-            raise Lost("The mail server spoke out of turn.", sent=False)
+        if self._spoke_unasked():
+            raise Lost("The mail server spoke out of turn or closed the connection.", sent=False)
         self.used_at = monotonic()
+        written, fault = self._write(data + behind, deadline)
+        if not fault:
+            return self.answer(deadline)
         try:
-            self.sock.settimeout(_left(deadline))
-            self.sock.sendall(data)
-        except OSError as error:
-            with contextlib.suppress(Lost):
-                return self._reply(monotonic() + _LAST_WORDS)
-            raise Lost(_reason(error), sent=False) from error
-        return self._reply(deadline)
+            return self.answer(monotonic() + _LAST_WORDS)
+        except Lost:
+            raise Lost(fault, sent=written >= len(data)) from None
+        finally:
+            self.drop()
+
+    def answer(self, deadline: float) -> Reply:
+        """Return the next complete answer, by `deadline` (monotonic seconds). Raises Lost."""
+        lines = [self._line(deadline)]
+        while lines[-1][3:4] == b"-" and len(lines) < _MOST_LINES:
+            lines.append(self._line(deadline))
+        try:
+            return parse_reply(lines)
+        except ValueError as error:
+            raise Lost("The mail server's answer was not SMTP.", sent=True) from error
 
     def drop(self) -> None:
         """Close the socket without a word."""
+        self.closed = True
         self.sock.close()
 
     def quit(self) -> None:
@@ -65,14 +94,34 @@ class Connection:
             self.exchange(b"QUIT\r\n", monotonic() + _LAST_WORDS)
         self.drop()
 
-    def _reply(self, deadline: float) -> Reply:
-        lines = [self._line(deadline)]
-        while lines[-1][3:4] == b"-" and len(lines) < _MOST_LINES:
-            lines.append(self._line(deadline))
+    def _spoke_unasked(self) -> bool:
+        """Whether words, or the end of the connection, are here already."""
+        if self._buffer:
+            return True
         try:
-            return parse_reply(lines)
-        except ValueError as error:
-            raise Lost("The mail server's answer was not SMTP.", sent=True) from error
+            self._buffer += self.sock.recv(_AT_ONCE)
+        except _WOULD_BLOCK:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def _write(self, data: bytes, deadline: float) -> tuple[int, str]:
+        """Return how many bytes are written, and what went wrong if not all are.
+
+        A piece is no longer than one TLS record: a piece that failed cannot be read by the other side, so the
+        count is exact with TLS too.
+        """
+        view, written = memoryview(data), 0
+        while written < len(view):
+            try:
+                written += self.sock.send(view[written : written + _AT_ONCE])
+            except _WOULD_BLOCK as would_block:
+                if not self._wait(would_block, select.POLLOUT, deadline):
+                    return written, _TOO_LATE
+            except OSError:
+                return written, _BROKE
+        return written, ""
 
     def _line(self, deadline: float) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
@@ -84,27 +133,29 @@ class Connection:
         return line
 
     def _receive(self, deadline: float) -> bytes:
-        try:
-            self.sock.settimeout(_left(deadline))
-            data = self.sock.recv(65536)
-        except OSError as error:
-            raise Lost(_reason(error), sent=True) from error
-        if not data:
-            raise Lost("The mail server closed the connection.", sent=True)
-        return data
+        while True:
+            try:
+                data = self.sock.recv(_AT_ONCE)
+            except _WOULD_BLOCK as would_block:
+                if not self._wait(would_block, select.POLLIN, deadline):
+                    raise Lost(_TOO_LATE, sent=True) from None
+                continue
+            except OSError as error:
+                raise Lost(_BROKE, sent=True) from error
+            if not data:
+                raise Lost("The mail server closed the connection.", sent=True)
+            return data
 
-
-def _left(deadline: float) -> float:
-    left = deadline - monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, TimeoutError):
-        return "The mail server did not answer in time."
-    return "The connection to the mail server broke."
+    def _wait(self, would_block: OSError, direction: int, deadline: float) -> bool:
+        """Wait until the socket is ready; False when time is up. TLS may have to write in order to read."""
+        if isinstance(would_block, ssl.SSLWantReadError):
+            direction = select.POLLIN
+        elif isinstance(would_block, ssl.SSLWantWriteError):
+            direction = select.POLLOUT
+        poll = select.poll()
+        poll.register(self.sock, direction)
+        left = deadline - monotonic()
+        return left > 0 and bool(poll.poll(math.ceil(left * 1000)))
 
 
 def open_connection(server: SmtpServer, timeout: float) -> Connection:
@@ -161,6 +212,7 @@ def _take_over(smtp: smtplib.SMTP) -> Connection:
     if smtp.file is not None:
         smtp.file.close()
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setblocking(False)
     return Connection(sock, frozenset(smtp.esmtp_features))
 
 

@@ -124,6 +124,11 @@ def rcpt_command(message: Email) -> bytes:
     return f"RCPT TO:<{message.recipient}>\r\n".encode()
 
 
+def envelope(message: Email, features: frozenset[str]) -> tuple[bytes, bytes, bytes]:
+    """Return the MAIL, RCPT and DATA lines of a message."""
+    return mail_command(message, features), rcpt_command(message), b"DATA\r\n"
+
+
 def body_on_the_wire(data: bytes) -> bytes:
     """Return the whole message with CRLF line ends, dots doubled and the final dot (RFC 5321, 4.5.2).
 

@@ -32,8 +32,8 @@ def server(smtp: Callable[..., ScriptedSmtp]) -> ScriptedSmtp:
 def channel_to() -> Iterator[Callable[..., SmtpChannel]]:
     channels: list[SmtpChannel] = []
 
-    def connect(server: ScriptedSmtp, **options: float) -> SmtpChannel:
-        settings = {"connect_timeout": 2, "reply_timeout": 2} | options
+    def connect(server: ScriptedSmtp, **options: object) -> SmtpChannel:
+        settings: dict[str, object] = {"connect_timeout": 2, "reply_timeout": 2} | options
         channels.append(SmtpChannel(SmtpServer("127.0.0.1", server.port, Tls.NONE), **settings))  # type: ignore[arg-type]
         return channels[-1]
 

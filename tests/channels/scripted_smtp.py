@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,15 +57,21 @@ class ScriptedSmtp:
     """Answers each command from the queue of its verb, and yes when the queue is empty or holds None.
 
     Verbs: CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BODY (said once a body begins to arrive), DOT.
+    With `merge`, answers are held back until the client has to be waited for, and leave in one write. `pieces`
+    cuts each write: it is given the bytes and how many writes there were before.
     """
 
     features: tuple[str, ...] = ()
     tls: str = "none"
+    merge: bool = False
+    pieces: Callable[[bytes, int], list[bytes]] | None = None
     mails: list[Mail] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
 
     def __post_init__(self) -> None:
+        self._held: defaultdict[socket.socket, bytearray] = defaultdict(bytearray)
+        self._writes = 0
         self._script: defaultdict[str, deque[Say | None]] = defaultdict(deque)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
@@ -112,8 +119,7 @@ class ScriptedSmtp:
             session = _Session(self, sock, number)
             try:
                 session.run()
-            finally:  # the reader first: a socket with an open file does not close
-                session.lines.close()
+            finally:
                 session.sock.close()
         sock.close()
 
@@ -125,13 +131,23 @@ class ScriptedSmtp:
         if answer.cut:
             sock.sendall(answer.data[: answer.cut])
             time.sleep(0.002)
-        sock.sendall(answer.data[answer.cut :])
+        self._held[sock] += answer.data[answer.cut :]
+        if not self.merge or answer.then:
+            self.flush(sock)
         if answer.then == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if answer.then == "hang":
             self._stopped.wait(5)
         if answer.then:
             raise Gone
+
+    def flush(self, sock: socket.socket) -> None:
+        data = bytes(self._held.pop(sock, b""))
+        for piece in self.pieces(data, self._writes) if self.pieces and data else [data]:
+            sock.sendall(piece)
+            if piece is not data:
+                time.sleep(0.0005)
+        self._writes += bool(data)
 
     def scripted(self, verb: str) -> bool:
         return bool(self._script[verb])
@@ -144,15 +160,38 @@ class ScriptedSmtp:
         return "".join(f"250{mark}{line}\r\n" for mark, line in zip(marks, lines, strict=True)).encode()
 
     def secure(self, sock: socket.socket) -> socket.socket:
+        self.flush(sock)
         secured = self._context.wrap_socket(sock, server_side=True)
         self._open.append(secured)
         return secured
 
 
+class _Lines:
+    """Reads lines, and lets the server say what it holds back before it waits for more."""
+
+    def __init__(self, server: ScriptedSmtp, sock: socket.socket) -> None:
+        self._server, self._sock = server, sock
+        self._buffer = b""
+
+    def readline(self) -> bytes:
+        while b"\n" not in self._buffer:
+            self._server.flush(self._sock)
+            data = self._sock.recv(65536)
+            if not data:
+                return b""
+            self._buffer += data
+        line, end, self._buffer = self._buffer.partition(b"\n")
+        return line + end
+
+    def some(self) -> None:
+        if not self._buffer:
+            self._buffer = self._sock.recv(65536)
+
+
 class _Session:
     def __init__(self, server: ScriptedSmtp, sock: socket.socket, number: int) -> None:
         self.server, self.sock, self.number = server, sock, number
-        self.lines = sock.makefile("rb")
+        self.lines = _Lines(server, sock)
         self.sender = self.recipient = ""
         self.stage = "idle"  # idle | mail | rcpt, kept as strictly as a real server does
 
@@ -178,7 +217,7 @@ class _Session:
             self.stage = {"MAIL": "mail", "RCPT": "rcpt", "RSET": "idle"}.get(verb, self.stage)
         if verb == "STARTTLS" and answer.data.startswith(b"220"):
             self.sock = self.server.secure(self.sock)
-            self.lines = self.sock.makefile("rb")
+            self.lines = _Lines(self.server, self.sock)
         if verb == "DATA" and answer.data.startswith(b"354"):
             self._body()
         if verb == "QUIT":
@@ -186,7 +225,7 @@ class _Session:
 
     def _body(self) -> None:
         if self.server.scripted("BODY"):
-            self.lines.read1()
+            self.lines.some()
             self.server.say(self.sock, self.server.next_answer("BODY", b""))
         raw = b""
         while (line := self.lines.readline()) != b".\r\n":

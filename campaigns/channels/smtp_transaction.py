@@ -1,0 +1,162 @@
+"""One message over one connection: its envelope, its body, and what the answers mean for its recipient.
+
+Knows nothing of other messages but the one whose envelope may go behind this body. RFC 5321, RFC 2920.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from campaigns.channels.outcomes import Email, Kind, MayContinue, Outcome, scrub
+from campaigns.channels.smtp_connection import Connection, Lost
+from campaigns.channels.smtp_replies import (
+    Reply,
+    Stage,
+    address_fault,
+    body_on_the_wire,
+    envelope,
+    meaning,
+)
+
+_STAGES = ((Stage.MAIL, 2), (Stage.RCPT, 2), (Stage.DATA, 3))
+_DOT_EXPECTED = 2
+_ATTENTION = 0.5  # seconds: how old a "may continue" may be when a body goes out
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One try at one message. `timeout` is in seconds, for the envelope's answers and again for the dot's."""
+
+    connection: Connection
+    message: Email
+    timeout: float
+    _answers: list[Reply] = field(default_factory=list)
+    _reused: bool = False
+    _body_begun: bool = False
+
+    def run(self, following: Callable[[], Email | None], may_continue: MayContinue) -> Outcome | None:
+        """Hand the message over. None: nothing of its body has left and it may be tried anew.
+
+        `following` is asked right before the body goes out, for the message whose envelope may go behind it.
+        Between a body and its answer no code of the caller runs: an error there would lose the answer.
+        """
+        begun = monotonic()
+        try:
+            self._ask(begun + self.timeout)
+            if not self._welcome():
+                return self._turned_down()
+            if monotonic() - begun > _ATTENTION and not may_continue():
+                self.connection.drop()  # DATA is open for a valid recipient: there is no other way back
+                return None
+            return self._finish(following())
+        except Lost as lost:
+            return self._lost(lost)
+
+    def _ask(self, deadline: float) -> None:
+        """Collect the envelope's answers, all of them unless the server closes or the line is lock-step."""
+        commands = envelope(self.message, self.connection.features)
+        ahead = self.connection.envelope is self.message
+        together = self.connection.pipelining
+        self._reused = self.connection.transactions > 0
+        if not ahead:
+            self.connection.envelope = self.message
+        self.connection.transactions += 1
+        for number, (command, (_, expected)) in enumerate(zip(commands, _STAGES, strict=True)):
+            if ahead or (together and number):
+                reply = self.connection.answer(deadline)
+            else:
+                behind = b"".join(commands[1:]) if together else b""
+                reply = self.connection.exchange(command, deadline, behind)
+            _check_turn(reply, expected)
+            self._answers.append(reply)
+            if reply.status == 421 or (reply.family != expected and not together):
+                return
+
+    def _welcome(self) -> bool:
+        return len(self._answers) == len(_STAGES) and self._refusal() is None
+
+    def _refusal(self) -> tuple[Stage, Reply] | None:
+        """The first answer that is not the one hoped for: those behind it only follow from it."""
+        for reply, (stage, expected) in zip(self._answers, _STAGES, strict=False):
+            if reply.family != expected:
+                return stage, reply
+        return None
+
+    def _finish(self, following: Email | None) -> Outcome:
+        """Send the body; the next envelope goes behind it in the same write."""
+        features = self.connection.features
+        behind = b"".join(envelope(following, features)) if following else b""
+        self._body_begun = True
+        body = body_on_the_wire(self.message.data)
+        reply = self.connection.exchange(body, monotonic() + self.timeout, behind)
+        _check_turn(reply, _DOT_EXPECTED)
+        self.connection.envelope = following
+        if reply.family == _DOT_EXPECTED:
+            return Outcome(self.message.key, Kind.ACCEPTED, reply.code, provider_ref=reply.queue_id)
+        if reply.status == 421:
+            self.connection.drop()
+        return self._refused(Stage.DOT, reply)
+
+    def _turned_down(self) -> Outcome | None:
+        refusal = self._refusal()
+        assert refusal is not None
+        if any(reply.status == 421 for reply in self._answers):
+            self.connection.drop()
+            if self._answers[0].status == 421 and self._reused:
+                return None
+        else:
+            self._leave(monotonic() + self.timeout)
+        return self._refused(*refusal)
+
+    def _refused(self, stage: Stage, reply: Reply) -> Outcome:
+        kind, recognised = meaning(stage, reply)
+        recipient = self.message.recipient
+        detail = scrub(reply.words, recipient, recipient.rpartition("@")[0])
+        return Outcome(self.message.key, kind, reply.code, detail, recognised=recognised)
+
+    def _leave(self, deadline: float) -> None:
+        """End a transaction that was refused; a server that is not in step afterwards is dropped."""
+        try:
+            in_step = self._left(deadline)
+        except Lost:
+            in_step = False
+        self.connection.envelope = None
+        if not in_step:
+            self.connection.drop()
+
+    def _left(self, deadline: float) -> bool:
+        accepted = [reply.family in (2, 3) for reply in self._answers]
+        if accepted[2:] == [True]:  # a 354 all the same
+            if accepted[1]:
+                return False  # a lone dot would send an empty mail to a recipient who was accepted
+            return self.connection.exchange(b".\r\n", deadline).status != 421
+        if any(accepted):
+            return self.connection.exchange(b"RSET\r\n", deadline).status == 250
+        return True
+
+    def _lost(self, lost: Lost) -> Outcome | None:
+        self.connection.drop()
+        if not self._answers and self._reused:
+            return None
+        in_doubt = self._body_begun and lost.sent
+        return Outcome(self.message.key, Kind.DOUBTFUL if in_doubt else Kind.TRANSIENT, detail=str(lost))
+
+
+def _check_turn(reply: Reply, expected: int) -> None:
+    """When answers have slipped against commands, none of them may be taken for another person's."""
+    if reply.family not in (expected, 4, 5):
+        raise Lost("The mail server answered out of turn.", sent=True)
+
+
+def unsendable(message: Email, features: frozenset[str]) -> Outcome | None:
+    """Refuse what no server can be asked: bad envelope addresses, which would also let commands in."""
+    utf8 = "smtputf8" in features
+    if fault := address_fault(message.sender, utf8=utf8):
+        return Outcome(message.key, Kind.POLICY, detail=f"Sender: {fault}")
+    if fault := address_fault(message.recipient, utf8=utf8) or _missing(message.recipient):
+        return Outcome(message.key, Kind.RECIPIENT, detail=fault)
+    return None
+
+
+def _missing(recipient: str) -> str:
+    return "" if recipient else "The address is empty."
