@@ -68,6 +68,7 @@ class ScriptedSmtp:
     mails: list[Mail] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
+    ended: int = 0
 
     def __post_init__(self) -> None:
         self._held: defaultdict[socket.socket, bytearray] = defaultdict(bytearray)
@@ -122,6 +123,7 @@ class ScriptedSmtp:
             finally:
                 session.sock.close()
         sock.close()
+        self.ended += 1
 
     def next_answer(self, verb: str, default: bytes) -> Say:
         queue = self._script[verb]

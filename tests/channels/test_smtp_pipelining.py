@@ -184,6 +184,7 @@ class TestEachAnswerStaysWithItsPerson:
     ) -> None:
         server = smtp(features=PIPELINING, merge=True)
         server.on("DOT", DEFAULTS["DOT"] + unasked)
+        server.on("RCPT", None, b"550 5.1.1 no such user\r\n")
         outcomes = sent(eager(server), emails(3))
         assert outcomes[0].kind is Kind.ACCEPTED
         assert {o.key for o in outcomes if o.kind is Kind.ACCEPTED} == {
@@ -256,6 +257,7 @@ class TestNoConnectionIdlesWithDataOpen:
         for outcome in channel.send(emails(5), lambda: len(done) < 2):
             done.append(outcome)  # noqa: PERF402 — the stop depends on it
         assert [o.key for o in done] == [1, 2]
+        assert all_ended(server)
         assert recipients(server) == ["runner1@example.test", "runner2@example.test"]
         assert kinds(sent(channel, emails(1))) == [Kind.ACCEPTED]
         assert server.connections == 2
@@ -265,6 +267,7 @@ class TestNoConnectionIdlesWithDataOpen:
         sending = channel.send(emails(3), always)
         next(sending)
         sending.close()  # type: ignore[attr-defined]
+        assert all_ended(server)
         assert kinds(sent(channel, [email(9)])) == [Kind.ACCEPTED]
         assert recipients(server) == ["runner1@example.test", "runner9@example.test"]
         assert server.connections == 2
@@ -301,6 +304,13 @@ class TestNoConnectionIdlesWithDataOpen:
         assert server.commands.count("DATA") == 6
 
 
+def all_ended(server: ScriptedSmtp) -> bool:
+    until = time.monotonic() + 1
+    while server.ended < server.connections and time.monotonic() < until:
+        time.sleep(0.005)
+    return server.ended == server.connections
+
+
 def outcomes_into(outcomes: list[Outcome], channel: SmtpChannel, messages: Iterator[Email]) -> None:
     for outcome in channel.send(messages, always):
         outcomes.append(outcome)  # noqa: PERF402 — extend would lose what came before the error
@@ -332,6 +342,12 @@ class TestAConnectionThatEnds:
         with pytest.raises(ChannelDown):
             outcomes_into(outcomes, eager(server), iter(emails(4)))
         assert kinds(outcomes) == [Kind.ACCEPTED, Kind.DOUBTFUL]
+
+    def test_or_says_421_is_left_at_once(self, server: ScriptedSmtp, eager: Connect) -> None:
+        server.on("DOT", None, b"421 4.3.2 closing\r\n")
+        outcomes = sent(eager(server), emails(3))
+        assert kinds(outcomes) == [Kind.ACCEPTED, Kind.TRANSIENT, Kind.ACCEPTED]
+        assert [mail.connection for mail in server.mails] == [1, 2]
 
     @pytest.mark.parametrize("answer", [b"421 4.3.2 closing\r\n", b"451 4.3.0 later\r\n"])
     @pytest.mark.parametrize("then", ["close", "reset"])
