@@ -194,13 +194,13 @@ def _content_hash(fields: dict[str, object], version: Version, fallback: Version
 
 @transaction.atomic
 def approve(campaign: Campaign, who: str, steps: list[str]) -> int:
-    """Approves the named steps (all that wait, when none is named) as they stand, and returns how many."""
+    """Approves the named steps (all that wait, when none is named) as they stand, and returns how many.
+
+    A step that was stopped because its provider refused its message goes on only when it is named.
+    """
     event = Event.objects.select_for_update(no_key=True).get(id=campaign.event_id)
-    waiting = (
-        _named(campaign, steps)
-        .filter(state__in=(StepState.DRAFT, StepState.WAITING))
-        .select_for_update(no_key=True)
-    )
+    states = [StepState.DRAFT, StepState.WAITING, *([StepState.PAUSED] if steps else [])]
+    waiting = _named(campaign, steps).filter(state__in=states).select_for_update(no_key=True)
     count = 0
     for step in waiting.order_by("id"):
         _approve_step(step, event, who)

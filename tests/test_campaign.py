@@ -333,6 +333,15 @@ def test_each_act_is_possible_from_its_own_states_only(db, act, state):
     assert (ledger.stop_epoch() > before) == (becomes not in (None, state))
 
 
+def test_a_step_that_its_provider_stopped_goes_on_when_it_is_approved_by_name(db):
+    loaded = a_campaign(an_event())
+    ledger.pause_step(the_step(loaded).id, "The provider refuses this message.")
+    assert campaign.approve(loaded, "ann@example.org", []) == 0
+    assert the_step(loaded).state == "paused"
+    assert campaign.approve(loaded, "ann@example.org", ["tip"]) == 1
+    assert (the_step(loaded).state, the_step(loaded).state_reason) == ("approved", "")
+
+
 def test_a_campaign_without_an_approved_step_does_not_start(db):
     loaded = load(an_event())
     with pytest.raises(CampaignError, match="No step is approved yet"):

@@ -50,7 +50,9 @@ def test_a_torn_last_line_is_not_read(tmp_path):
 
 
 def test_a_killed_owner_is_taken_over_and_a_living_one_is_not(tmp_path):
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     assert owner.stdout
     assert owner.stdout.readline() == "ready\n"
     (path,) = journal.files(tmp_path)

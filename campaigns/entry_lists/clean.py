@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 LONGEST_NAME = 100
 REGION = "GB"
@@ -86,7 +87,9 @@ def email(cell: str) -> str:
     if not address:
         return ""
     local, _, domain = address.rpartition("@")
-    if len(local) <= 64 and _PLAIN_LOCAL.fullmatch(local) and (known := _domain(domain)):
+    plain = len(local) <= 64 and _PLAIN_LOCAL.fullmatch(local)
+    # Those of RFC 2142, such as postmaster, the validator writes in lower case.
+    if plain and local.lower() not in CASE_INSENSITIVE_MAILBOX_NAMES and (known := _domain(domain)):
         return f"{local}@{known}"
     return _validated(address)
 

@@ -88,8 +88,11 @@ CROSS JOIN LATERAL (
     SELECT CASE WHEN e.hold_reason NOT IN (%(pair_reason)s, %(absent_reason)s) THEN e.status END AS status
 ) AS b
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN leaving.row IS NULL THEN COALESCE(s.status, b.status, 'confirmed') ELSE 'held' END
-            AS status,
+    SELECT CASE
+            WHEN leaving.row IS NOT NULL THEN 'held'
+            -- Whom a person holds stays held, whatever a list says, until a person releases them.
+            WHEN b.status = 'held' AND e.hold_reason <> %(status_reason)s AND s.status = 'confirmed' THEN 'held'
+            ELSE COALESCE(s.status, b.status, 'confirmed') END AS status,
         -- The list's address and number may be the child's own: what a person has entered for a child stands.
         s.email IS NULL OR s.minor AND g.source IS DISTINCT FROM %(guardian_source)s AND g.id IS NOT NULL
             AS keeps_email,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import phonenumbers
 import pytest
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from campaigns.entry_lists import clean
@@ -107,6 +107,8 @@ def test_what_cannot_be_written_to_is_no_address(cell: str) -> None:
         ["example.com", "Example.ORG", "a.b.example.net", "localhost", "x..com", "-x.com", "ex ample.com"]
     ),
 )
+@example("WWW", "example.com")
+@example("PostMaster", "example.com")
 def test_the_short_way_agrees_with_the_validator(local: str, domain: str) -> None:
     address = f"{local}@{domain}"
     try:
@@ -203,9 +205,11 @@ def test_the_short_way_for_british_mobiles_agrees_with_the_library() -> None:
         if number.startswith("+447700900"):
             continue
         if not phonenumbers.is_valid_number(parsed):
-            with pytest.raises(CellError):
-                clean.phone(number)
+            for written in (number, f"0{number[3:]}", number[3:]):
+                with pytest.raises(CellError):
+                    clean.phone(written)
         else:
+            assert clean.phone(number) == clean.phone(f"0{number[3:]}") == clean.phone(number[3:])
             assert clean.phone(number) == Phone(number, kind == phonenumbers.PhoneNumberType.MOBILE)
 
 

@@ -460,6 +460,16 @@ def test_statuses_withdraw_and_hold_and_restore(event: Event, import_rows: Impor
 
 
 @pytest.mark.usefixtures("with_statuses")
+def test_a_list_does_not_release_whom_a_person_holds(event: Event, import_rows: ImportRows) -> None:
+    import_rows({"ticketTitle": "Active", "Bib Number": "9"})
+    event.entrants.update(status="held", hold_reason="by hand")
+    import_rows({"ticketTitle": "Active", "Bib Number": "9"})
+    assert (event.entrants.get().status, event.entrants.get().hold_reason) == ("held", "by hand")
+    import_rows({"ticketTitle": "Dropped", "Bib Number": "9"})
+    assert event.entrants.get().status == "withdrawn"
+
+
+@pytest.mark.usefixtures("with_statuses")
 def test_a_registration_id_is_the_person_whatever_else_changes(event: Event, import_rows: ImportRows) -> None:
     row = {"ticketTitle": "Active", "Bib Number": "9"}
     import_rows(row)
