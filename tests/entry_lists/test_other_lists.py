@@ -232,6 +232,13 @@ def test_ultrasignups_removed_column_is_a_status(event: Event, write: Write) -> 
     assert (done.counts["new"], done.counts["withdrawn"]) == (1, 1)
 
 
+def test_emergency_columns_are_never_guessed_to_be_anything(event: Event, write: Write) -> None:
+    head = "Emergency Details - First Name,Emergency Details - Mobile No,Medical - Club,Entry - Forename"
+    found = guessed(event, write(head, "Mum,07700900123,Asthma,Ada"))
+    assert found.mapping.columns == {Field.FIRST_NAME: ("Entry - Forename",)}
+    assert len(found.dropped) == 3
+
+
 def test_a_suggestion_is_a_mapping_file_with_what_is_missing(event: Event, write: Write) -> None:
     path = write(
         'Forename,E-mail address,Distance,"Say ""hi"", keep me informed",ICE contact', "A,a@b.org,5k,Yes,x"

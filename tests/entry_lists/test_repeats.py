@@ -352,6 +352,12 @@ def test_one_withdrawn_by_the_list_beside_a_different_person(event: Event, impor
     assert counts(import_rows(LEAVES, comes)) == {"rows": 2, "unchanged": 2}
 
 
+@pytest.mark.usefixtures("registered")
+def test_two_who_leave_are_no_pair(event: Event, import_rows: ImportRows) -> None:
+    import_rows(STAYS)
+    assert counts(import_rows(LEAVES, {**LEAVES, "Bib Number": "9"})) == {"rows": 2, "withdrawn": 2}
+
+
 @pytest.mark.parametrize("word", [Word(same=[2, 77]), Word(different=[2, 77])])
 def test_a_row_that_is_no_pair_is_passed_over(
     event: Event, import_rows: ImportRows, everything: Everything, word: Word

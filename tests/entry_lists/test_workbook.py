@@ -150,6 +150,15 @@ def test_a_zip_bomb_is_not_unpacked(
         open_sheet(path)
 
 
+def test_a_sheet_that_calls_itself_enormous_is_read_as_it_is(write: Write) -> None:
+    path = write(["A", "B"], ["1", "2"])
+    content = parts(path)
+    sheet = content["xl/worksheets/sheet1.xml"]
+    assert b'<dimension ref="A1:B2"' in sheet
+    content["xl/worksheets/sheet1.xml"] = sheet.replace(b"A1:B2", b"A1:XFD1048576")
+    assert cells_of(packed(path, content)) == [["1", "2"]]
+
+
 def test_a_row_number_out_of_this_world_ends(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "MOST_ROWS", 1000)
     path = write(["A", "B"], ["1", "2"])
