@@ -19,9 +19,9 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
-from campaigns.cli.broker_watch import SERVICE_VARIABLE  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
+from config.environment import SERVICE_VARIABLE  # noqa: E402
 
 SLOTS = {Channel.EMAIL: 8, Channel.SMS: 2}
 """Drains of a channel at once, over all machines."""

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+SERVICE_VARIABLE = "AIDSTATION_SERVICE"
+"""The variable by which a process knows the name that it connects to Redis under."""
+
 
 def text(name: str, default: str = "") -> str:
     """The variable `name`, or the content of the file that NAME_FILE names, or `default`."""

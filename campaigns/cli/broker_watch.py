@@ -21,7 +21,7 @@ FIRST_CONNECTION = 15.0
 
 @dataclass
 class BrokerWatch:
-    """Asks Redis who is connected. Each worker connects under its service's name (SERVICE_VARIABLE)."""
+    """Asks Redis who is connected. Each worker connects under its service's name ."""
 
     url: str
     answers_since: float | None = None
@@ -44,7 +44,3 @@ class BrokerWatch:
         if self.answers_since is None:
             self.answers_since = now
         return set(services) - connected if now - self.answers_since >= PATIENCE else set()
-
-
-SERVICE_VARIABLE = "AIDSTATION_SERVICE"
-"""The environment variable by which a process knows the name that it connects to Redis under."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from campaigns.cli.broker_watch import FIRST_CONNECTION, SERVICE_VARIABLE, BrokerWatch
+from campaigns.cli.broker_watch import FIRST_CONNECTION, BrokerWatch
+from config.environment import SERVICE_VARIABLE
 
 PR_SET_PDEATHSIG = 1
 
