@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from campaigns import content, schedule
+from campaigns import content, schedule, view_link
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.ledger import Claimed
 from campaigns.models import Step, Version
@@ -59,6 +59,7 @@ class Message:
             "days_to_go": str((self.date - now.astimezone(self.zone).date()).days),
             "unsubscribe_url": page,
             "preferences_url": page,
+            "view_url": f"{settings.PUBLIC_URL}/m/{view_link.code_of(carrier.token)}",
             "info_url": self.info_url or stop_url,
             "stop_url": stop_url,
         }
@@ -149,14 +150,18 @@ def times_around(day: date, at: time, zone: ZoneInfo) -> Mapping[str, str]:
     return {name: f"{moment.astimezone(zone):%H:%M}" for name, moment in moments.items()}
 
 
-def message_of(step: Step, channel: Channel) -> Message:
-    """The approved message of a step for a channel; an SMS step's fallback has its own version."""
-    version = step.version if step.channel == channel else step.fallback_version
-    assert version is not None
+def message_of(step: Step, channel: Channel, version_id: int | None = None) -> Message:
+    """The approved message of a step for a channel, or the version that was sent.
+
+    An SMS step's fallback has its own version.
+    """
+    if version_id is None:
+        version_id = step.version_id if step.channel == channel else step.fallback_version_id
+    assert version_id is not None
     event = step.campaign.event
-    compiled = compiled_version(version.id, channel, event.colour)
+    compiled = compiled_version(version_id, channel, event.colour)
     return Message(
-        version_id=version.id,
+        version_id=version_id,
         channel=channel,
         purpose=step.purpose,
         step_name=step.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,6 +21,7 @@ ZOE = Claimed(
     delivery=7,
     claim=1,
     carrier=7,
+    token=UUID(int=7),
     message_id="7@runreigate.example",
     attempts=0,
     due_at=NOW,

@@ -58,6 +58,12 @@ _DECLARED = (
         "https://tips.example.org/u/0123456789abcdefghijkl",
         "url",
     ),
+    Placeholder(
+        "view_url",
+        "the link that shows this very email in a browser",
+        "https://tips.example.org/m/0123456789abcdefghijkl",
+        "url",
+    ),
     Placeholder("info_url", "the event's information page", "https://example.org/info", "url"),
     Placeholder(
         "deferral_url", "where a place is moved or given back", "https://example.org/deferral", "url"

@@ -5,6 +5,7 @@ Every statement that decides who gets a message stands here as SQL, with the ind
 
 from campaigns.ledger.claiming import Claim, Claimed, claim, next_step
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
+from campaigns.ledger.looking_back import Sent, sent_email
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
 from campaigns.ledger.opening import open_chunk, steps_to_open
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
@@ -19,6 +20,7 @@ __all__ = [
     "Claim",
     "Claimed",
     "Result",
+    "Sent",
     "bump_stop_signal",
     "cancel",
     "claim",
@@ -32,6 +34,7 @@ __all__ = [
     "release",
     "replay",
     "replay_the_dead",
+    "sent_email",
     "settle",
     "steps_to_free",
     "steps_to_open",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -20,6 +21,7 @@ class Claimed:
     delivery: int
     claim: int
     carrier: int
+    token: UUID
     message_id: str
     attempts: int
     due_at: datetime
@@ -147,7 +149,7 @@ WITH guard AS MATERIALIZED (
     ORDER BY o.due_at, o.delivery_id LIMIT %(limit)s
     FOR NO KEY UPDATE OF o SKIP LOCKED
 ), {_family(family_by)}, judged AS MATERIALIZED (
-    SELECT o.delivery_id, o.claim, d.state AS old_state, d.message_id, d.attempts, d.due_at, d.latest_at,
+    SELECT o.delivery_id, o.claim, d.state AS old_state, d.token, d.message_id, d.attempts, d.due_at, d.latest_at,
         e.id AS entrant_id, CASE o.channel WHEN 'sms' THEN e.mobile ELSE e.email END AS address,
         e.first_name, e.bib, e.token AS entrant_token, e.short_code, r.name AS race_name, r.start AS race_start,
         COALESCE(w.name, '') AS wave_name, w.start AS wave_start,
@@ -181,7 +183,7 @@ WITH guard AS MATERIALIZED (
 )
 SELECT j.delivery_id, j.verdict, c.claim,
     min(j.delivery_id) OVER (PARTITION BY j.verdict, COALESCE(j.family, int8send(j.delivery_id))),
-    j.message_id, j.attempts, j.due_at, j.latest_at, j.entrant_id, j.address, j.first_name, j.bib,
+    j.token, j.message_id, j.attempts, j.due_at, j.latest_at, j.entrant_id, j.address, j.first_name, j.bib,
     j.entrant_token, j.short_code, j.race_name, j.race_start, j.wave_name, j.wave_start, j.revision
 FROM judged j LEFT JOIN claimed c ON c.delivery_id = j.delivery_id
 ORDER BY j.delivery_id"""

@@ -16,7 +16,7 @@ SmsOf = Callable[..., CompiledSms]
 
 PROMISED = """first_name race_name race_date start_time wave pen_close bib venue arrive_by warmup_time
 days_to_go unsubscribe_url preferences_url info_url deferral_url organiser_contact event_name organiser_name
-stop_url names"""
+stop_url names view_url"""
 
 
 def filled(name: str, value: str | None) -> str | None:
