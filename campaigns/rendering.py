@@ -1,5 +1,6 @@
 """From a claimed delivery to the finished message: the version compiled once, the entrant's values, the headers."""
 
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -51,9 +52,11 @@ class Message:
         return {
             **self._shared_values,
             **times_around(self.date, carrier.wave_start or carrier.race_start, self.zone),
+            **_facts(group, self.date),
             "first_name": carrier.first_name,
             "names": _listed([row.first_name for row in group]),
             "race_name": carrier.race_name,
+            "race_names": _listed([row.race_name for row in group]),
             "wave": carrier.wave_name,
             "bib": carrier.bib,
             "days_to_go": str((self.date - now.astimezone(self.zone).date()).days),
@@ -74,6 +77,10 @@ class Message:
             "organiser_address": self.postal_address,
             "organiser_contact": self.contact,
             "deferral_url": self.deferral_url,
+            # What the sender of an alert types in; no planned message has them.
+            "temp": "",
+            "new_start": "",
+            "new_date": "",
         }
 
     def finished_email(self, group: Sequence[Claimed], now: datetime) -> Email:
@@ -219,6 +226,32 @@ def _short_name(event_name: str) -> str:
     """The name without the edition's year: a text has no room for it, and everyone knows the year."""
     words = event_name.split()
     return " ".join(words[:-1]) if len(words) > 1 and words[-1].isdigit() else event_name
+
+
+def _facts(group: Sequence[Claimed], day: date) -> dict[str, str]:
+    """What a message may ask for and not print: true of one of those it greets, or, for consent, of all."""
+    minor = all(row.minor for row in group)
+    return {
+        "races": " ".join(row.race for row in group),
+        "ages": " ".join(age_band(row.birth_date, day) for row in group),
+        "first_timer": "yes" if any(row.first_timer for row in group) else "",
+        "minor": "yes" if minor else "",
+        "tips_agreed": _agreed(group, Purpose.TIPS),
+        # A child's name brings a sponsor nothing, whatever the entry list says.
+        "sponsor_agreed": "" if any(row.minor for row in group) else _agreed(group, Purpose.SPONSOR),
+    }
+
+
+def _agreed(group: Sequence[Claimed], purpose: Purpose) -> str:
+    return "yes" if all(purpose in row.agreed for row in group) else ""
+
+
+def age_band(born: date | None, day: date) -> str:
+    """One of `content.AGE_BANDS` by whole years on `day`; empty where the birth date is unknown."""
+    if born is None:
+        return ""
+    age = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return content.AGE_BANDS[bisect((18, 30, 50), age)]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -37,6 +38,20 @@ def rate(name: str) -> float | None:
             f"{name} is '{value}': give a number above 0 per second, or leave it unset."
         )
     return number
+
+
+def price(name: str) -> Decimal | None:
+    """An amount of money, None where none is given."""
+    value = text(name)
+    if not value:
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount < 0:
+        raise ImproperlyConfigured(f"{name} is '{value}': give an amount such as 0.04, or leave it unset.")
+    return amount
 
 
 def flag(name: str) -> bool:

@@ -61,6 +61,7 @@ TWILIO_FROM = environment.text("TWILIO_FROM")
 TWILIO_MESSAGING_SERVICE_SID = environment.text("TWILIO_MESSAGING_SERVICE_SID")
 TWILIO_ALERT_FROM = environment.text("TWILIO_ALERT_FROM")
 TWILIO_BASE_URL = environment.text("TWILIO_BASE_URL")
+SMS_PRICE = environment.price("SMS_PRICE")
 SMS_RATE = environment.rate("SMS_RATE")
 if SMS_RATE is None and not TWILIO_BASE_URL:
     # Handed over faster than Twilio sends on, texts wait in their queue, where no alert can overtake them.

@@ -2,12 +2,13 @@
 
 import email
 import email.policy
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from people import (
     DUE,
+    YES,
     a_campaign,
     a_step,
     an_event,
@@ -20,7 +21,7 @@ from people import (
 )
 
 from campaigns import content, rendering
-from campaigns.models import Event, Step, Wave
+from campaigns.models import Event, Step, Suppression, Wave
 from campaigns.models.words import Channel
 
 HEAD = "---\ntopic: Test\npurpose: tips\nsubject: {subject}\npreheader: Before.\n---\n"
@@ -234,3 +235,72 @@ def test_a_broken_source_is_refused_before_it_is_stored(db):
         rendering.check_source("sms", "broken", "---\ntopic: x\npurpose: tips\n---\n{{ nonsense }}\n")
     with pytest.raises(content.ContentError):
         rendering.check_source("email", "broken", "No head at all.")
+
+
+# Facts that a message may ask for
+
+
+def test_a_family_s_facts_are_true_of_one_of_them_and_consent_is_of_all(db):
+    event = an_event()
+    step = the_step(a_campaign(event))
+    family = {"email": "family@example.org"}
+    queue(
+        step,
+        [
+            entrant(event, born=date(1980, 1, 1), first_timer=True, **family),
+            entrant(
+                event, race="10k", born=date(1960, 1, 1), consents=[*YES, ("email", "sponsor")], **family
+            ),
+        ],
+    )
+    [group] = claim_at(DUE, step).groups
+    found = message(step).values(group, DUE)
+    assert (found["races"], found["ages"], found["first_timer"]) == ("half 10k", "30-49 50-plus", "yes")
+    assert (found["race_name"], found["race_names"]) == ("Half Marathon", "Half Marathon and 10K")
+    assert (found["minor"], found["tips_agreed"], found["sponsor_agreed"]) == ("", "yes", "")
+
+
+def test_a_child_is_a_minor_and_never_a_sponsor_s(db):
+    consents = [("email", "tips"), ("email", "sponsor")]
+    found = values(an_event(), race="kids", born=date(2019, 5, 5), guardian=True, consents=consents)
+    assert (found["races"], found["ages"], found["minor"]) == ("kids", "under-18", "yes")
+    assert (found["tips_agreed"], found["sponsor_agreed"]) == ("yes", "")
+
+
+@pytest.mark.parametrize(
+    ("born", "band"),
+    [
+        (None, ""),
+        (date(2009, 9, 20), "under-18"),
+        (date(2009, 9, 19), "18-29"),
+        (date(1997, 9, 20), "18-29"),
+        (date(1997, 9, 19), "30-49"),
+        (date(1977, 9, 20), "30-49"),
+        (date(1977, 9, 19), "50-plus"),
+    ],
+)
+def test_the_age_band_is_that_of_race_day(born, band):
+    assert rendering.age_band(born, date(2027, 9, 19)) == band
+
+
+def agreed(event, purpose="service", **fields):
+    """The purposes that a part of a message of this purpose may serve for a new entrant."""
+    step = the_step(a_campaign(event, a_step(purpose=purpose)))
+    person = entrant(event, **fields)
+    queue(step, [person])
+    return person, lambda: claim_at(DUE, step).groups[0][0].agreed
+
+
+def test_a_part_may_serve_what_was_agreed_to_on_this_channel(db):
+    consents = [("email", "tips"), ("sms", "sponsor"), ("sms", "tips")]
+    _, found = agreed(an_event(), consents=consents)
+    assert found() == ["tips"]
+
+
+def test_after_a_stop_news_of_the_race_comes_without_the_tip(db):
+    person, found = agreed(an_event(), consents=[("email", "tips"), ("email", "sponsor")])
+    Suppression.objects.create(
+        organiser=person.event.organiser, channel="email", address_hash=person.email_hash,
+        scope="tips_and_sponsor", reason="unsubscribed", at=DUE,
+    )  # fmt: skip
+    assert found() == []

@@ -17,10 +17,11 @@ from campaigns.content.errors import ContentError, MissingValue
 from campaigns.content.frame import Frame
 from campaigns.content.gsm import Segments, segments, to_gsm7
 from campaigns.content.mime import EntrantHeaders, StepHeaders, build_email
-from campaigns.content.placeholders import PLACEHOLDERS, Placeholder
-from campaigns.content.sms import CompiledSms, compile_sms
+from campaigns.content.placeholders import AGE_BANDS, PLACEHOLDERS, Placeholder
+from campaigns.content.sms import CompiledSms, RenderedSms, compile_sms, cost
 
 __all__ = [
+    "AGE_BANDS",
     "PLACEHOLDERS",
     "Brand",
     "CompiledEmail",
@@ -33,12 +34,14 @@ __all__ = [
     "MissingValue",
     "Placeholder",
     "RenderedEmail",
+    "RenderedSms",
     "Review",
     "Segments",
     "StepHeaders",
     "build_email",
     "compile_email",
     "compile_sms",
+    "cost",
     "segments",
     "to_gsm7",
 ]

@@ -13,14 +13,27 @@ from campaigns.content.errors import ContentError
 
 @dataclass(frozen=True)
 class Placeholder:
-    """One open word. Without a fallback it is required: no value, no message for that entrant."""
+    """One open word. Without a fallback it is required: no value, no message for that entrant.
+
+    `yes` and `words` can only be asked for: `{% if minor %}`, `{% if "10k" in races %}`. They are never missing.
+    """
 
     name: str
     meaning: str
     example: str
-    kind: Literal["text", "url"] = "text"
+    kind: Literal["text", "url", "yes", "words"] = "text"
     fallback: str | None = None
     instead: str | None = None  # another placeholder to take the value from before the fallback
+    words: tuple[str, ...] = ()  # of the kind `words`: the only ones there are; none means any
+
+    @property
+    def only_asked(self) -> bool:
+        """Whether it stands in conditions alone and is never printed."""
+        return self.kind in ("yes", "words")
+
+
+AGE_BANDS = ("under-18", "18-29", "30-49", "50-plus")
+"""Whole years on race day."""
 
 
 _DECLARED = (
@@ -34,6 +47,12 @@ _DECLARED = (
     ),
     Placeholder("event_name", "the event", "Run Reigate"),
     Placeholder("race_name", "the entrant's race, fit to follow 'the'", "Half Marathon"),
+    Placeholder(
+        "race_names",
+        "the races of all who share this address, ready to read",
+        "10K and Half Marathon",
+        instead="race_name",
+    ),
     Placeholder("race_date", "the date of the race", "Sun 19 Sep 2027"),
     Placeholder("start_time", "the entrant's own start, 24-hour", "09:15"),
     Placeholder("wave", "the entrant's wave", "B"),
@@ -71,6 +90,15 @@ _DECLARED = (
     Placeholder(
         "stop_url", "the short link of a text: tip and stop", "https://tips.example.org/s/abcd2345", "url"
     ),
+    Placeholder("temp", "alerts: the forecast in degrees Celsius", "29"),
+    Placeholder("new_start", "alerts: when the race starts now, 24-hour", "10:00"),
+    Placeholder("new_date", "alerts: the day the race has moved to", "Sun 17 Oct 2027"),
+    Placeholder("races", "the races, by short name, of all who share this address", "half", "words"),
+    Placeholder("ages", "their ages on race day, as bands", "30-49", "words", words=AGE_BANDS),
+    Placeholder("first_timer", "someone here runs this distance for the first time", "yes", "yes"),
+    Placeholder("minor", "all here are children, and their guardian reads this", "", "yes"),
+    Placeholder("tips_agreed", "all here have agreed to tips on this channel", "yes", "yes"),
+    Placeholder("sponsor_agreed", "all here have agreed to messages from sponsors", "yes", "yes"),
 )
 
 PLACEHOLDERS: Mapping[str, Placeholder] = {placeholder.name: placeholder for placeholder in _DECLARED}
@@ -87,22 +115,38 @@ def clean(value: str) -> str:
     return " ".join(value.split())
 
 
-def fill(placeholders: Iterable[Placeholder], values: Mapping[str, str]) -> dict[str, str]:
+MAX_VALUE = 2_000
+"""Characters; no name, address or link is longer, and a thousand long values would fill the memory."""
+
+
+def fill(placeholders: Iterable[Placeholder], values: Mapping[str, str]) -> dict[str, str | frozenset[str]]:
     """The values to print, cleaned, with fallbacks; a required placeholder without a value is left out.
 
-    Raises ContentError when a link is not a web address.
+    Raises ContentError when a link is not a web address, or a value is over 2,000 characters.
     """
-    filled = {placeholder.name: _value(placeholder, values) for placeholder in placeholders}
-    return {name: value for name, value in filled.items() if value}
+    filled: dict[str, str | frozenset[str]] = {}
+    for placeholder in placeholders:
+        if placeholder.kind == "words":
+            filled[placeholder.name] = frozenset(values.get(placeholder.name, "").split())
+        elif (value := _value(placeholder, values)) or placeholder.kind == "yes":
+            filled[placeholder.name] = value
+    return filled
 
 
 def _value(placeholder: Placeholder, values: Mapping[str, str]) -> str:
-    value = clean(values.get(placeholder.name) or "")
+    value = _clean_value(placeholder.name, values)
     if not value and placeholder.instead:
-        value = clean(values.get(placeholder.instead) or "")
+        value = _clean_value(placeholder.instead, values)
     if value and placeholder.kind == "url":
         _refuse_other_than_web_address(placeholder.name, value)
     return value or placeholder.fallback or ""
+
+
+def _clean_value(name: str, values: Mapping[str, str]) -> str:
+    value = values.get(name) or ""
+    if len(value) > MAX_VALUE:
+        raise ContentError(f"the value of {name} is longer than {MAX_VALUE:,} characters")
+    return clean(value)
 
 
 def _refuse_other_than_web_address(name: str, value: str) -> None:

@@ -7,7 +7,7 @@ autoescape stand behind it. Allowed: `{{ placeholder }}`, `{{ days_to_go|days }}
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -188,6 +188,35 @@ def _refuse_code(node: nodes.Node, source: Source, tokens: list[_Token], depth: 
             raise error(
                 f'the filter "{node.name}" stands after a placeholder and takes nothing else', node.name
             )
+    _refuse_misused_facts(node, error)
+
+
+def _refuse_misused_facts(node: nodes.Node, error: Callable[[str, str], ContentError]) -> None:
+    """A fact is asked for and not printed; one that is several words is only asked whether it holds one of them."""
+    if isinstance(node, nodes.Output | nodes.Filter):
+        for child in node.iter_child_nodes():
+            if isinstance(child, nodes.Name) and _fact(child):
+                raise error(f"{child.name} is not for printing; ask for it in {{% if %}}", child.name)
+    if isinstance(node, nodes.Compare):
+        _refuse_misused_words(node, error)
+
+
+def _refuse_misused_words(node: nodes.Compare, error: Callable[[str, str], ContentError]) -> None:
+    sides = [node.expr, *(operand.expr for operand in node.ops)]
+    for fact in filter(None, map(_fact, sides)):
+        asked = node.expr.value if isinstance(node.expr, nodes.Const) else None
+        if fact.kind != "words" or node.ops[0].op not in ("in", "notin") or not isinstance(asked, str):
+            how = f'"word" in {fact.name}' if fact.kind == "words" else fact.name
+            raise error(f"{fact.name} is asked for as {{% if {how} %}}", fact.name)
+        if fact.words and asked not in fact.words:
+            raise error(
+                f'there is no "{asked}" in {fact.name}; the words are: {", ".join(fact.words)}', fact.name
+            )
+
+
+def _fact(node: nodes.Node) -> Placeholder | None:
+    placeholder = PLACEHOLDERS.get(node.name) if isinstance(node, nodes.Name) else None
+    return placeholder if placeholder and placeholder.only_asked else None
 
 
 def _described(node: nodes.Node) -> str:

@@ -7,21 +7,43 @@ in Markdown they become one. A text has at most one link; one that needs consent
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from campaigns.content import front_matter
 from campaigns.content.email_message import refuse_too_long
 from campaigns.content.errors import ContentError, Source
 from campaigns.content.front_matter import FrontMatter
-from campaigns.content.gsm import to_gsm7
+from campaigns.content.gsm import Segments, segments, to_gsm7
 from campaigns.content.placeholders import PLACEHOLDERS
 from campaigns.content.sandbox import CheckedTemplate, check, compile_template, pieces
 
-MAX_TEXT = 1_600  # characters; Twilio refuses longer ones (error 21617)
+MAX_SEGMENTS = 3  # beyond one a text is dear; beyond three, networks drop or delay parts
 
 _WRITTEN_LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
 _OUTPUT_NAME = re.compile(r"\{\{\s*(\w+)")
+
+
+@dataclass(frozen=True)
+class RenderedSms:
+    """One entrant's text, what it costs, and the characters that were replaced to keep it short."""
+
+    text: str
+    segments: Segments
+    replaced: tuple[str, ...]
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What an organiser should know of this text before it goes, in sentences."""
+        found = []
+        if self.replaced:
+            found.append(f"Written plainly, to fit the alphabet of texts: {' '.join(self.replaced)}")
+        if self.segments.encoding != "GSM-7":
+            found.append("It holds a character that is not in the alphabet of texts, which halves its room.")
+        if self.segments.count > 1:
+            found.append(f"It is sent and paid as {self.segments.count} texts; shorten it to one.")
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -41,12 +63,25 @@ class CompiledSms:
         """One entrant's text, on one line and in the GSM alphabet wherever that is possible.
 
         Raises MissingValue when a required placeholder has no value; ContentError for a bad link or over
-        1,600 characters.
+        three segments.
         """
-        text, _ = to_gsm7(" ".join(self.template.render(values).split()))
-        if len(text) > MAX_TEXT:
-            raise ContentError(f"the text is longer than {MAX_TEXT} characters", template=self.name)
-        return text
+        return self.look(values).text
+
+    def look(self, values: Mapping[str, str]) -> RenderedSms:
+        """What `render` gives, with what a person should know of it. Raises the same."""
+        text, replaced = to_gsm7(" ".join(self.template.render(values).split()))
+        counted = segments(text)
+        if counted.count > MAX_SEGMENTS:
+            raise ContentError(
+                f"the text takes {counted.count} segments and {MAX_SEGMENTS} are the most; shorten it",
+                template=self.name,
+            )
+        return RenderedSms(text, counted, replaced)
+
+
+def cost(texts: Iterable[Segments], price: Decimal) -> Decimal:
+    """What these texts cost together at a price for each segment, in the currency of the price."""
+    return sum(text.count for text in texts) * price
 
 
 def compile_sms(name: str, source: str) -> CompiledSms:

@@ -1,13 +1,15 @@
 """Claiming: the last moment to ask. What is claimed here is sent, and everything that can forbid it is in the SQL."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from campaigns import schedule
+from campaigns.audience import MINOR_SQL
 from campaigns.ledger import eligibility, gate
 from campaigns.ledger.moments import Field
 from campaigns.models import Step
@@ -36,6 +38,13 @@ class Claimed:
     race_start: time
     wave_name: str
     wave_start: time | None
+    race: str = ""
+    """The race's slug."""
+    birth_date: date | None = None
+    first_timer: bool = False
+    minor: bool = False
+    agreed: Sequence[str] = ()
+    """The purposes that a part of this message may serve beside its own; see `eligibility.agreed`."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,8 @@ def _statement(step: Step, channel: Channel, now: datetime) -> tuple[str, dict[s
     return _claim_sql(verdict, _ADDRESS[channel] if by_address else None), params
 
 
+_HASH = "CASE o.channel WHEN 'sms' THEN e.mobile_hash ELSE e.email_hash END"
+
 _ADDRESS = {Channel.EMAIL: "email_hash", Channel.SMS: "mobile_hash"}
 
 
@@ -152,7 +163,9 @@ WITH guard AS MATERIALIZED (
     SELECT o.delivery_id, o.claim, d.state AS old_state, d.token, d.message_id, d.attempts, d.due_at, d.latest_at,
         e.id AS entrant_id, CASE o.channel WHEN 'sms' THEN e.mobile ELSE e.email END AS address,
         e.first_name, e.bib, e.token AS entrant_token, e.short_code, r.name AS race_name, r.start AS race_start,
-        COALESCE(w.name, '') AS wave_name, w.start AS wave_start,
+        COALESCE(w.name, '') AS wave_name, w.start AS wave_start, r.slug AS race, e.birth_date,
+        COALESCE(e.first_timer, FALSE) AS first_timer, {MINOR_SQL} AS minor,
+        {eligibility.agreed("o.channel", _HASH)} AS agreed,
         {f"e.{family_by}" if family_by else "NULL::bytea"} AS family, {verdict} AS verdict, ev.revision
     FROM candidates JOIN outbox o ON o.delivery_id = candidates.delivery_id
     JOIN deliveries d ON d.id = o.delivery_id
@@ -184,7 +197,8 @@ WITH guard AS MATERIALIZED (
 SELECT j.delivery_id, j.verdict, c.claim,
     min(j.delivery_id) OVER (PARTITION BY j.verdict, COALESCE(j.family, int8send(j.delivery_id))),
     j.token, j.message_id, j.attempts, j.due_at, j.latest_at, j.entrant_id, j.address, j.first_name, j.bib,
-    j.entrant_token, j.short_code, j.race_name, j.race_start, j.wave_name, j.wave_start, j.revision
+    j.entrant_token, j.short_code, j.race_name, j.race_start, j.wave_name, j.wave_start, j.race, j.birth_date,
+    j.first_timer, j.minor, j.agreed, j.revision
 FROM judged j LEFT JOIN claimed c ON c.delivery_id = j.delivery_id
 ORDER BY j.delivery_id"""
 

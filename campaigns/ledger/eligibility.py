@@ -23,6 +23,22 @@ SUPPRESSED = """EXISTS (
             OR (x.scope = 'tips_and_sponsor' AND s.kind <> 'alert' AND s.purpose <> 'service')))"""
 
 
+def agreed(channel: str, address: str) -> str:
+    """The purposes that a part of a message may serve beside its own, over k, e, s and ev, as a text array.
+
+    A tip in news about the race, a sponsor's words below a tip: what was agreed to on this channel, and nothing
+    once anything is stopped. A tip to a suppressed address is never claimed, so only service messages ask again.
+    Served by consents_one_answer and suppressions_one_a_scope.
+    """
+    return f"""(CASE
+    WHEN s.kind = 'alert' THEN ARRAY[]::text[]
+    WHEN s.purpose = 'service' AND EXISTS (
+        SELECT 1 FROM suppressions x WHERE x.organiser_id = ev.organiser_id AND x.channel = {channel}
+            AND x.address_hash = {address}) THEN ARRAY[]::text[]
+    ELSE ARRAY(SELECT k.purpose FROM consents k
+        WHERE k.entrant_id = e.id AND k.channel = {channel} AND k.granted ORDER BY k.purpose) END)"""
+
+
 def verdict(audience: str, *, quiet: bool) -> str:
     """A CASE over d, o, s, ev and the people's tables that gives each candidate one word.
 

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from django.db import connection
 
+from campaigns.audience import MINOR_SQL
+from campaigns.ledger import eligibility
 from campaigns.ledger.claiming import Claimed
-from campaigns.ledger.gate import PEOPLE
+from campaigns.ledger.gate import PEOPLE, STEPS
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ WITH asked AS MATERIALIZED (
 )
 SELECT d.step_id, d.version_id, d.sent_at, d.id, 0, asked.id, d.token, d.message_id, d.attempts, d.due_at,
     d.latest_at, e.id, e.email, e.first_name, e.bib, e.token, e.short_code, r.name, r.start,
-    COALESCE(w.name, ''), w.start
+    COALESCE(w.name, ''), w.start, r.slug, e.birth_date, COALESCE(e.first_timer, FALSE), {MINOR_SQL},
+    {eligibility.agreed("'email'", "e.email_hash")}
 FROM asked JOIN deliveries d ON d.step_id = asked.step_id AND d.sent_at IS NOT NULL
     AND d.entrant_id IN (SELECT id FROM kin UNION SELECT entrant_id FROM asked)
-    AND (d.id = asked.id OR d.carrier_id = asked.id) {PEOPLE}
+    AND (d.id = asked.id OR d.carrier_id = asked.id)
+    JOIN {STEPS} ON s.id = d.step_id {PEOPLE}
 ORDER BY d.id <> asked.id, d.id"""

@@ -125,9 +125,42 @@ def test_a_value_is_never_a_template() -> None:
 
 
 def test_a_huge_result_is_refused() -> None:
-    template = compile_template("s", "{{ venue }}", html=False)
+    template = compile_template("s", "{{ venue }}" * 101, html=False)
     with pytest.raises(ContentError, match="longer than 200 KB"):
-        template.render({"venue": "x" * 200_001})
+        template.render({"venue": "x" * 2_000})
+
+
+def test_a_huge_value_is_refused_before_it_is_repeated() -> None:
+    template = compile_template("s", "{{ venue }}" * 5_000, html=True)
+    with pytest.raises(ContentError, match="the value of venue is longer than 2,000 characters"):
+        template.render({"venue": "x" * 10_000_000})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{{ minor }}", "minor is not for printing"),
+        ("{{ races }}", "races is not for printing"),
+        ("{{ first_timer|days }}", "first_timer is not for printing"),
+        ("{% if minor == 'yes' %}x{% endif %}", "minor is asked for as {% if minor %}"),
+        ("{% if races == 'half' %}x{% endif %}", 'races is asked for as {% if "word" in races %}'),
+        ("{% if races in 'half' %}x{% endif %}", 'races is asked for as {% if "word" in races %}'),
+        ("{% if 'half' == races %}x{% endif %}", 'races is asked for as {% if "word" in races %}'),
+        ("{% if bib in races %}x{% endif %}", 'races is asked for as {% if "word" in races %}'),
+        ("{% if '50+' in ages %}x{% endif %}", 'there is no "50+" in ages; the words are: under-18, 18-29'),
+    ],
+)
+def test_a_fact_is_only_asked_for_and_only_so_that_it_can_be_true(text: str, words: str) -> None:
+    assert words in str(refused(text))
+
+
+def test_facts_decide_what_is_shown_and_are_never_missing() -> None:
+    text = "{% if '10k' in races and '50-plus' not in ages and not minor %}10K{% elif minor %}Kids{% endif %}"
+    template = compile_template("s", text, html=False)
+    assert template.render({"races": "half 10k", "ages": "30-49"}) == "10K"
+    assert template.render({"races": "110k", "ages": ""}) == ""
+    assert template.render({"minor": "yes"}) == "Kids"
+    assert template.render({}) == ""
 
 
 @pytest.mark.parametrize(

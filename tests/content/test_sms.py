@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.content import CompiledSms, ContentError, compile_sms, segments
+from campaigns.content import CompiledSms, ContentError, compile_sms, cost, segments
 
 SmsOf = Callable[..., CompiledSms]
 
@@ -52,13 +53,39 @@ def test_what_needs_consent_needs_its_stop_link(sms_of: SmsOf, purpose: str) -> 
 def test_an_empty_or_endless_text_is_refused(sms_of: SmsOf) -> None:
     with pytest.raises(ContentError, match="empty"):
         sms_of("  \n ")
-    with pytest.raises(ContentError, match="1600 characters"):
-        sms_of("{{ venue }}").render({"venue": "x" * 1601})
+    with pytest.raises(ContentError, match="takes 4 segments and 3 are the most"):
+        sms_of("{{ venue }}").render({"venue": "x" * 460})
     with pytest.raises(ContentError, match="100 KB"):
         compile_sms("s", "x" * 100_001)
 
 
-@given(st.text())
+def test_three_segments_are_sent_and_more_than_one_is_told(sms_of: SmsOf) -> None:
+    seen = sms_of("{{ venue }}").look({"venue": "x" * 459})
+    assert seen.segments.count == 3
+    assert seen.notices == ("It is sent and paid as 3 texts; shorten it to one.",)
+
+
+def test_replaced_characters_are_told(sms_of: SmsOf) -> None:
+    seen = sms_of("Don’t rush – see {{ venue }}.").look({"venue": "Zoë’s Park"})
+    assert seen.text == "Don't rush - see Zoe's Park."
+    assert seen.notices == ("Written plainly, to fit the alphabet of texts: ’ – ë",)
+
+
+def test_a_character_that_halves_the_room_is_told(sms_of: SmsOf) -> None:
+    [notice] = sms_of("Run 😀").look({}).notices
+    assert "halves its room" in notice
+
+
+def test_an_ordinary_text_has_nothing_to_tell(sms_of: SmsOf) -> None:
+    assert sms_of("Run Reigate is on Sunday.").look({}).notices == ()
+
+
+def test_cost_is_segments_times_price_to_the_penny() -> None:
+    texts = [segments("x" * 160), segments("x" * 161), segments("")]
+    assert cost(texts, Decimal("0.0412")) == Decimal("0.1236")
+
+
+@given(st.text(max_size=60))
 def test_a_value_is_only_a_value(value: str) -> None:
     sms = compile_sms("s", "---\ntopic: a\npurpose: service\n---\n[{{ first_name }}]")
     text = sms.render({"first_name": value})

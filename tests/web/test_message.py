@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -104,3 +105,20 @@ def test_a_newer_wording_does_not_change_what_was_sent(browser: Client) -> None:
     )  # fmt: skip
     Step.objects.filter(id=step.id).update(version=step.template.versions.get(number=2))
     assert browser.get(link(row)).content == before
+
+
+def test_looking_back_brings_the_facts_that_the_message_was_rendered_from() -> None:
+    step = a_sent_step()
+    event = step.campaign.event
+    consents = [("email", "tips"), ("email", "sponsor")]
+    rows = queue(step, entrants(event, 1, race="10k", first_timer=True, consents=consents))
+    [[claimed]] = claim_at(DUE, step).groups
+    result = ledger.Result(
+        claimed.delivery, claimed.claim, claimed.carrier, "accepted", version=step.version_id
+    )
+    ledger.settle(Channel.EMAIL, [result], DUE)
+    rows[0].refresh_from_db()
+    sent = ledger.sent_email(rows[0].token)
+    assert sent is not None
+    assert [replace(row, claim=claimed.claim, attempts=claimed.attempts) for row in sent.group] == [claimed]
+    assert claimed.agreed == ["sponsor", "tips"]
