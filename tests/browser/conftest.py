@@ -1,0 +1,88 @@
+"""A headless Chromium, and the linters from npm. Where they are not installed these tests skip, except in CI."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE = Path(__file__).parent
+NODE_MODULES = HERE / "node_modules"
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
+
+Axe = Callable[[Page], list[str]]
+
+
+def missing(what: str, cure: str) -> None:
+    """Skips on a machine without it; in CI a test that did not run is a failure."""
+    said = f"{what} is not installed: {cure}"
+    if os.environ.get("CI"):
+        pytest.fail(said)
+    pytest.skip(said)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        missing("Chromium", "apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    if not NODE_MODULES.is_dir() or shutil.which("node") is None:
+        missing("What tests/browser/package.json names", "npm ci --prefix tests/browser")
+    return NODE_MODULES
+
+
+@pytest.fixture(scope="session")
+def axe(node_modules: Path) -> Axe:
+    """Runs axe on a page as it stands and returns each violation of WCAG 2.2 AA as one line."""
+    source = (node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+    def run(page: Page) -> list[str]:
+        page.evaluate(source)
+        found = page.evaluate("tags => axe.run({runOnly: tags, resultTypes: ['violations']})", AXE_TAGS)
+        return [
+            f"{rule['id']}: {node['html'][:200]} {node['any'][:1] and node['any'][0]['message']}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def lint(node_modules: Path) -> Callable[[list[dict[str, str]]], list[dict[str, Any]]]:
+    """What html-validate and caniemail find in mails of the form {name, html}."""
+
+    def run(mails: list[dict[str, str]]) -> list[dict[str, Any]]:
+        done = subprocess.run(
+            ["node", str(HERE / "lint.mjs")],
+            input=json.dumps(mails),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+    return run
