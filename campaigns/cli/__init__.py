@@ -12,6 +12,7 @@ COMMANDS = {
     "entrants": "campaigns.cli.entrants",
     "event": "campaigns.cli.event",
     "migrate": "campaigns.cli.servers",
+    "rehearse": "campaigns.cli.rehearse",
     "run": "campaigns.cli.run",
     "status": "campaigns.cli.status",
     "suppress": "campaigns.cli.suppress",

@@ -1,0 +1,126 @@
+"""A rehearsal's figures in the words that people read, on a terminal and on a page."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from campaigns.rehearsal.figures import Clash, Line, Person, Rehearsal, StepFigures
+
+REASONS = {
+    "no_consent": "no consent",
+    "suppressed": "opted out",
+    "withdrawn": "withdrawn",
+    "no_address": "no address",
+    "not_mobile": "not a mobile number",
+    "minor": "guardian not known",
+    "missing_value": "a value is missing",
+    "too_late": "too late",
+    "covered": "in the catch-up",
+    "not_in_audience": "not for them",
+    "held": "waits for a person",
+    "due": "still to come",
+}
+
+CHANNELS = {"email": "email", "sms": "text"}
+
+
+def day(day: date) -> str:
+    """ "Tue 3 Aug 2027"."""
+    return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def moment(at: datetime, found: Rehearsal) -> str:
+    """ "Tue 3 Aug 2027, 10:00" by the event's clock."""
+    local = at.astimezone(found.zone)
+    return f"{day(local)}, {local:%H:%M}"
+
+
+def moments(step: StepFigures, found: Rehearsal) -> str:
+    """A step's moment, or the first and last of them where starts differ; in words where it has none."""
+    if step.first is None or step.last is None:
+        return "after a late entry"
+    first, last = step.first.astimezone(found.zone), step.last.astimezone(found.zone)
+    if first == last:
+        return moment(step.first, found)
+    if first.date() == last.date():
+        return f"{moment(step.first, found)} to {last:%H:%M}"
+    return f"{moment(step.first, found)} to {moment(step.last, found)}"
+
+
+def away(at: datetime, found: Rehearsal) -> str:
+    """ "in 12 days", "tomorrow", "today", "3 days ago": seen from the beginning of the rehearsal."""
+    days = (at.astimezone(found.zone).date() - found.begun.astimezone(found.zone).date()).days
+    if days in (-1, 0, 1):
+        return ("yesterday", "today", "tomorrow")[days + 1]
+    return f"in {days:,} days" if days > 0 else f"{-days:,} days ago"
+
+
+def moved(step: StepFigures, found: Rehearsal) -> str:
+    """What a move of the race does to a step, nothing where the race does not move."""
+    if found.was_day is None or step.first is None:
+        return ""
+    if step.was:
+        return f"moves from {moment(step.was, found)}"
+    return "stays: sent before the move"
+
+
+def reasons(step: StepFigures) -> str:
+    """ "no consent 120, opted out 3", the most frequent first."""
+    return ", ".join(
+        f"{REASONS.get(reason, reason)} {count:,}" for reason, count in step.left_out.most_common()
+    )
+
+
+def fate(line: Line) -> str:
+    """What becomes of one step for one entrant: "email", "email, with the family's", "not sent: no consent"."""
+    if not line.is_sent:
+        return f"not sent: {REASONS.get(line.reason or line.state, line.reason or line.state)}"
+    words = CHANNELS[line.channel]
+    if line.carried:
+        words += ", with the family's"
+    if line.earlier:
+        words += ", sent already"
+    return words
+
+
+def place(person: Person) -> str:
+    """ "10K, wave A, bib 17"."""
+    parts = [
+        person.race,
+        f"wave {person.wave}" if person.wave else "",
+        f"bib {person.bib}" if person.bib else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def money(amount: Decimal | None) -> str:
+    """Two places, and nothing where the price is not known."""
+    return "" if amount is None else f"{amount:,.2f}"
+
+
+def topic(step: str) -> str:
+    """A step's name as people read it: "Race morning" of `race-morning`."""
+    return step.replace("-", " ").capitalize()
+
+
+def summary(found: Rehearsal) -> str:
+    """How it would go, in all, in one or two sentences."""
+    cost = f", {money(found.cost)} in all" if found.cost is not None else ""
+    return (
+        f"{found.event} on {day(found.day)}: {found.emails:,} emails and {found.texts:,} texts "
+        f"({found.segments:,} segments{cost}) would reach {found.reached:,} of {len(found.people):,} entrants."
+    )
+
+
+def unapproved(found: Rehearsal) -> str:
+    """What was rehearsed as if somebody had approved it; nothing where all is approved."""
+    count = sum(step.as_if_approved for step in found.steps)
+    if not count:
+        return ""
+    return f"{count} of {len(found.steps)} steps are not approved: they were rehearsed as if they were."
+
+
+def clash(found: Clash) -> str:
+    """A sentence and whom it touches: "Shoes and Back pain come by email in one week. (1 person)"."""
+    if not found.people:
+        return found.words
+    return f"{found.words} ({found.people:,} {'person' if found.people == 1 else 'people'})"
