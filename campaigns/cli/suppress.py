@@ -1,7 +1,8 @@
-"""`aidstation suppress`: closes an address by hand, and opens it again."""
+"""`aidstation suppress`: closes addresses by hand or by a list, opens them again, and writes the list out."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -77,6 +78,73 @@ def remove(address: str, organiser: str, scope: str | None, as_json: bool, who: 
         print_json({"channel": channel, "removed": removed})
     else:
         click.echo("Opened again. Consents that its owner has withdrawn stay withdrawn.")
+
+
+@suppress.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--organiser", required=True, metavar="SLUG", help="Whose messages.")
+@click.option("--scope", type=click.Choice(SCOPES), default=SCOPES[0], show_default=True, help="How much.")
+@json_option
+@as_option
+def import_list(file: Path, organiser: str, scope: str, as_json: bool, who: str) -> None:
+    """Closes every address in FILE: one a line or in a column "address", or a file of `suppress export`."""
+    ready.prepare()
+    from django.db import transaction
+
+    from campaigns import audit, suppression_lists
+    from campaigns.models.words import Scope
+
+    owner = organiser_named(organiser)
+    try:
+        text = file.read_text(encoding="utf-8")
+        rows = suppression_lists.read(text, Scope(scope), _hashed)
+    except OSError as error:
+        raise Refused(f"{file} cannot be read ({error.strerror}): give the path of a list.") from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"{file.name} is not UTF-8 text: save it as UTF-8 and try again.") from error
+    except suppression_lists.ListError as error:
+        raise Refused(f"{file.name}: {error}") from error
+    with transaction.atomic():
+        added = suppression_lists.closed(owner, rows)
+        audit.record(who, "suppress.import", organiser=organiser, rows=len(rows), changed=added)
+    if as_json:
+        print_json({"rows": len(rows), "added": added})
+    else:
+        click.echo(f"Closed {added} of {len(rows)} addresses; the others were closed before.")
+
+
+@suppress.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--organiser", required=True, metavar="SLUG", help="Whose messages.")
+@json_option
+@as_option
+def export(file: Path, organiser: str, as_json: bool, who: str) -> None:
+    """Writes all closed addresses to FILE, as hashes that only this SUPPRESSION_KEY can be matched with."""
+    ready.prepare()
+    from campaigns import audit, suppression_lists
+
+    text = suppression_lists.exported(organiser_named(organiser))
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"{file} cannot be written ({error.strerror}): give another path.") from error
+    rows = text.count("\n") - 1
+    audit.record(who, "suppress.export", organiser=organiser, rows=rows)
+    if as_json:
+        print_json({"rows": rows})
+    else:
+        click.echo(f"Wrote {rows} closed addresses to {file.name}, as hashes.")
+
+
+def _hashed(address: str) -> tuple[Channel, bytes]:
+    """For a list: the channel and the hash. Raises ValueError with a sentence."""
+    from campaigns import optout
+
+    try:
+        channel, normal = _normal(address)
+    except Refused as refused:
+        raise ValueError(refused.message) from refused
+    return channel, optout.hash_of(channel, normal)
 
 
 def _normal(address: str) -> tuple[Channel, str]:
