@@ -15,7 +15,8 @@ def main() -> int:
     """Run until SIGTERM or SIGINT. Exit code 1 when a port is taken."""
     options = _options()
     try:
-        asyncio.run(_serve(Postbox(options.smtp_port, options.http_port), options.announce))
+        box = Postbox(options.smtp_port, options.http_port, file=options.file)
+        asyncio.run(_serve(box, options.announce))
     except (PortTaken, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -27,6 +28,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--smtp-port", type=_port, default=2525, help="0 picks a free one (default 2525)")
     parser.add_argument("--http-port", type=_port, default=8025, help="0 picks a free one (default 8025)")
     parser.add_argument("--announce", type=Path, metavar="FILE", help="write the ports here too, once ready")
+    parser.add_argument("--file", type=Path, help="note here what arrives, and know it after being killed")
     return parser.parse_args()
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import ssl
 import threading
+from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
 from aiohttp import web
 
 from postbox.api import Api
+from postbox.arrivals import Arrivals, read
 from postbox.callbacks import Progress
 from postbox.faults import Faults
 from postbox.numbers import Numbers
@@ -39,6 +41,7 @@ class Postbox:
     Port 0 picks a free one. `smtp_login` and `twilio_login` (user and secret) are demanded when given.
     `tls` makes the mail server offer STARTTLS, or speak TLS from the first byte with `implicit_tls`.
     `size_limit` is in bytes; `delivery_delay` in seconds, from accepted to sent and from sent to delivered.
+    With `file`, what arrives is noted there before it is answered for, and what stands in it already is kept.
     """
 
     def __init__(
@@ -54,10 +57,14 @@ class Postbox:
         twilio_login: tuple[str, str] | None = None,
         delivery_delay: float = 0.1,
         keep: int = KEEP,
+        file: Path | None = None,
     ) -> None:
         self.smtp_port, self.http_port = smtp_port, http_port
         self.faults, self.numbers = Faults(), Numbers()
-        self._store = Store(keep)
+        self._arrivals = Arrivals(file) if file else None
+        self._store = Store(keep, notes=self._arrivals)
+        if file:
+            self._store.restore(read(file))
         self._tls, self._implicit_tls, self._login = tls, implicit_tls, smtp_login
         starttls = tls is not None and not implicit_tls
         settings = SmtpSettings(pipelining, starttls, size_limit, smtp_login)
@@ -100,6 +107,8 @@ class Postbox:
         self._smtp.drop_all()
         await self._progress.close()
         await self._runner.cleanup()
+        if self._arrivals is not None:
+            self._arrivals.close()
 
     def __enter__(self) -> "Postbox":
         self._thread = _Thread(self)

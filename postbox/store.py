@@ -5,7 +5,7 @@ Written by the server's thread and read by any; knows nothing of SMTP, HTTP or p
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -14,7 +14,7 @@ from email.parser import BytesHeaderParser
 from functools import cached_property
 from itertools import islice
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from postbox.segments import count_segments
 
@@ -140,10 +140,19 @@ class Kept(Generic[Item]):
         self.total = self._bytes = 0
 
 
+class Notes(Protocol):
+    """Where arrivals are noted before they are answered for. Raises OSError."""
+
+    def email(self, email: Email) -> None: ...
+
+    def text(self, text: Text) -> None: ...
+
+
 class Store:
     """Both kinds behind one lock, with texts also grouped by the number they went to."""
 
-    def __init__(self, keep: int = KEEP, keep_bytes: int = KEEP_BYTES) -> None:
+    def __init__(self, keep: int = KEEP, keep_bytes: int = KEEP_BYTES, notes: Notes | None = None) -> None:
+        self._notes = notes
         self._changed = threading.Condition()
         self._emails: Kept[Email] = Kept(keep, keep_bytes)
         self._texts: Kept[Text] = Kept(keep, keep_bytes)
@@ -155,21 +164,38 @@ class Store:
         now = datetime.now(UTC)
         with self._changed:
             for recipient in recipients:
-                self._emails.add(Email(self._emails.last + 1, recipient, sender, raw, now))
+                email = Email(self._emails.last + 1, recipient, sender, raw, now)
+                if self._notes is not None:
+                    self._notes.email(email)
+                self._emails.add(email)
             self._changed.notify_all()
 
     def add_text(self, make: Callable[[int], Text]) -> Text:
         """Store what `make` builds from its number."""
         with self._changed:
             text = make(self._texts.last + 1)
-            self._by_sid[text.sid] = text
-            conversation = self._conversations.pop(text.to, deque())
-            conversation.append(text)
-            self._conversations[text.to] = conversation
-            for gone in self._texts.add(text):
-                self._forget(gone)
+            if self._notes is not None:
+                self._notes.text(text)
+            self._keep_text(text)
             self._changed.notify_all()
         return text
+
+    def restore(self, arrived: Iterable[Email | Text]) -> None:
+        """Keeps what arrived in an earlier life; call it before anything else arrives."""
+        with self._changed:
+            for one in arrived:
+                if isinstance(one, Email):
+                    self._emails.add(one)
+                else:
+                    self._keep_text(one)
+
+    def _keep_text(self, text: Text) -> None:
+        self._by_sid[text.sid] = text
+        conversation = self._conversations.pop(text.to, deque())
+        conversation.append(text)
+        self._conversations[text.to] = conversation
+        for gone in self._texts.add(text):
+            self._forget(gone)
 
     def _forget(self, text: Text) -> None:
         del self._by_sid[text.sid]
