@@ -13,8 +13,8 @@ from django.conf import settings
 from campaigns import content, schedule, view_link
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.ledger import Claimed
-from campaigns.models import Step, Version
-from campaigns.models.words import Channel, Purpose
+from campaigns.models import Event, Step, Version
+from campaigns.models.words import Channel, Purpose, StepKind, StepState
 
 WARM_UP, PEN_CLOSES, ARRIVE = timedelta(minutes=25), timedelta(minutes=10), timedelta(minutes=60)
 """How long before their start entrants are told to warm up, to be in the pen, and to arrive."""
@@ -166,7 +166,7 @@ def message_of(step: Step, channel: Channel, version_id: int | None = None) -> M
         version_id = step.version_id if step.channel == channel else step.fallback_version_id
     assert version_id is not None
     event = step.campaign.event
-    compiled = compiled_version(version_id, channel, event.colour)
+    compiled = compiled_version(version_id, channel, event.colour, station_of(step))
     return Message(
         version_id=version_id,
         channel=channel,
@@ -189,13 +189,33 @@ def message_of(step: Step, channel: Channel, version_id: int | None = None) -> M
 
 @lru_cache(maxsize=256)
 def compiled_version(
-    version_id: int, channel: Channel, colour: str
+    version_id: int, channel: Channel, colour: str, station: content.Station | None = None
 ) -> content.CompiledEmail | content.CompiledSms:
     """A version never changes, so it is compiled once in a process."""
     version = Version.objects.select_related("template").get(id=version_id)
     if channel == Channel.SMS:
         return content.compile_sms(version.template.name, version.source)
-    return content.compile_email(version.template.name, version.source, layout(), brand=content.Brand(colour))
+    name, brand = version.template.name, content.Brand(colour)
+    return content.compile_email(name, version.source, layout(), brand=brand, station=station)
+
+
+def station_of(step: Step) -> content.Station | None:
+    """Which of the plan's emails a step is; None for what stands outside its course.
+
+    Steps of one moment are one station: nobody gets more than one of them.
+    """
+    if step.kind != StepKind.PLANNED or step.channel != Channel.EMAIL:
+        return None
+    planned = step.campaign.steps.filter(kind=StepKind.PLANNED, channel=Channel.EMAIL)
+    whens = planned.exclude(state=StepState.OFF).values_list("when", flat=True)
+    event = step.campaign.event
+    moments = sorted({_at_noon_start(event, when) for when in {*whens, step.when}})
+    return content.Station(moments.index(_at_noon_start(event, step.when)) + 1, len(moments))
+
+
+def _at_noon_start(event: Event, when: str) -> datetime:
+    """The moment of a step for a start at noon, so that those that hang on the start have an order too."""
+    return schedule.moment(schedule.parse_when(when), event.date, event.zone, time(12))
 
 
 @lru_cache(maxsize=256)

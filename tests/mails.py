@@ -84,7 +84,9 @@ def _message(source: Path):
     from campaigns import content, rendering
     from campaigns.models.words import Channel
 
-    compiled = content.compile_email(source.stem, source.read_text(encoding="utf-8"), rendering.layout())
+    words = source.read_text(encoding="utf-8")
+    station = content.Station(3, 10)
+    compiled = content.compile_email(source.stem, words, rendering.layout(), station=station)
     return rendering.Message(
         version_id=1,
         channel=Channel.EMAIL,
@@ -126,4 +128,8 @@ def _entrant(who: str):
         race_start=time(9, 15),
         wave_name="B",
         wave_start=time(9, 25),
+        race="half",
+        birth_date=date(1970, 1, 1),
+        first_timer=True,
+        agreed=("tips", "sponsor"),
     )

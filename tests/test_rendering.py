@@ -11,6 +11,7 @@ from people import (
     YES,
     a_campaign,
     a_step,
+    an_alert,
     an_event,
     claim_at,
     entrant,
@@ -304,3 +305,25 @@ def test_after_a_stop_news_of_the_race_comes_without_the_tip(db):
         scope="tips_and_sponsor", reason="unsubscribed", at=DUE,
     )  # fmt: skip
     assert found() == []
+
+
+# The course of the plan
+
+
+def test_a_planned_email_knows_its_station_and_two_of_one_moment_share_it(db):
+    loaded = a_campaign(
+        an_event(),
+        a_step("late", when="5 days before, 10:00"),
+        a_step("first", when="54 days before, 10:00"),
+        a_step("adults", when="12 days before, 10:00", audience="adults"),
+        a_step("kids", when="12 days before, 10:00", audience="guardians"),
+        a_step("text", channel="sms", template="hydration", when="30 days before, 17:00"),
+        a_step("off", when="20 days before, 10:00", more="enabled = false"),
+    )
+    stations = {step.name: rendering.station_of(step) for step in loaded.steps.all()}
+    of = content.Station
+    assert stations == {
+        "first": of(1, 3), "adults": of(2, 3), "kids": of(2, 3), "late": of(3, 3),
+        "text": None, "off": of(2, 4),
+    }  # fmt: skip
+    assert rendering.station_of(an_alert(loaded)) is None

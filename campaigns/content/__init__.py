@@ -11,6 +11,7 @@ from campaigns.content.email_message import (
     Layout,
     RenderedEmail,
     Review,
+    Station,
     compile_email,
 )
 from campaigns.content.errors import ContentError, MissingValue
@@ -37,6 +38,7 @@ __all__ = [
     "RenderedSms",
     "Review",
     "Segments",
+    "Station",
     "StepHeaders",
     "build_email",
     "compile_email",

@@ -14,9 +14,9 @@ import css_inline
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from campaigns.content import front_matter, markdown, plain_text, safety
+from campaigns.content import claims, front_matter, markdown, plain_text, safety
 from campaigns.content.brand import Brand
-from campaigns.content.errors import ContentError
+from campaigns.content.errors import ContentError, Source
 from campaigns.content.front_matter import FrontMatter, person_date
 from campaigns.content.sandbox import MAX_SOURCE, CheckedTemplate, check, compile_template
 from campaigns.content.tags import HiddenTags
@@ -44,6 +44,14 @@ class Review:
 
     def __str__(self) -> str:
         return f"Reviewed by {self.reviewer} on {person_date(self.on)}."
+
+
+@dataclass(frozen=True)
+class Station:
+    """Where a message stands on the course of its plan's emails: the third of ten."""
+
+    number: int
+    of: int
 
 
 @dataclass(frozen=True)
@@ -97,25 +105,47 @@ class CompiledEmail:
 
 
 def compile_email(
-    name: str, source: str, layout: Layout, *, brand: Brand | None = None, review: Review | None = None
+    name: str,
+    source: str,
+    layout: Layout,
+    *,
+    brand: Brand | None = None,
+    review: Review | None = None,
+    station: Station | None = None,
 ) -> CompiledEmail:
     """Compile an email from its source: a YAML head and a Markdown body (see `front_matter` and `markdown`).
 
-    `review` is the sign-off of exactly this version; without one the foot says nothing of a review. Raises
-    ContentError, with line and column where known, for whatever in the source cannot be used.
+    `review` is the sign-off of exactly this version; without one the foot says nothing of a review. `station`
+    draws the course under the title; messages outside the plan have none. Raises ContentError, with line and
+    column where known, for whatever in the source cannot be used.
     """
     refuse_too_long(name, source)
     head, body_source = front_matter.split(name, source)
     front = front_matter.read_email_head(head)
     for part in (front.subject, front.preheader, body_source):
         check(part)
+    claims.check(front, body_source)
     tags = HiddenTags()
-    body = markdown.parse(body_source, tags.hide(body_source), tags, front.safety)
+    body = markdown.parse(
+        body_source, tags.hide(body_source), tags, safety=front.safety, purpose=front.purpose
+    )
     once = _filled_once(front, tags, brand or Brand(), review)
-    html = _html_template(name, layout, {**once, "body": Markup(body.html)}, tags)  # noqa: S704 - made by markdown-it
+    once |= {"station": station, "has_tips": _holds_tips(front, body_source)}
+    html = _html_template(name, layout, {**once, **_title_and_rest(body.html)}, tags)
     text = _text_template(name, layout, {**once, "body": plain_text.write(body.tree, tags)}, tags)
     subject = compile_template(name, front.subject.text, html=False)
     return CompiledEmail(name, front, subject, html, text)
+
+
+def _holds_tips(front: FrontMatter, body: Source) -> bool:
+    """Whether this is news about the race with a part that needs consent, and so a way to stop that part."""
+    return front.purpose == "service" and "::: tips" in body.text
+
+
+def _title_and_rest(html: str) -> dict[str, object]:
+    """The course is drawn between the title, which comes first, and the rest. Both were made by markdown-it."""
+    title, end, rest = html.partition("</h1>\n")
+    return {"title": Markup(title + end), "body": Markup(rest)}  # noqa: S704
 
 
 def refuse_too_long(name: str, source: str) -> None:
@@ -162,7 +192,7 @@ _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=Tr
 
 
 def _html_template(name: str, layout: Layout, once: dict[str, object], tags: HiddenTags) -> CheckedTemplate:
-    _refuse_made_up_tags(name, f"{once['body']}{once['subject']}{once['preheader']}")
+    _refuse_made_up_tags(name, f"{once['title']}{once['body']}{once['subject']}{once['preheader']}")
     page = _HTML_LAYOUT.from_string(layout.html).render(once)
     inlined = tags.show(_INLINER.inline(tags.hide_again(name, page)))
     if len(inlined.encode()) > MAX_HTML:

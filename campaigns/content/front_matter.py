@@ -8,9 +8,13 @@ preheader: …                      # emails only: the line mail programs show b
 health: true                      # health advice: the disclaimer is printed, sources are needed
 safety: back                      # general, or back: then `::: get-help` must close the message
 sources:
-  - title: …
+  - id: nice                      # short, for claims
+    title: …
     url: https://…
     read: 2026-11
+claims:                           # each fact in the message's own words, and where it was read
+  - says: Most back pain eases within a few weeks.
+    source: nice                  # or several: [nice, nhs]
 ---
 """
 
@@ -30,9 +34,10 @@ from campaigns.content.safety import SAFETY_WORDS
 
 PURPOSES = ("service", "tips", "sponsor")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_TEXT_KEYS = frozenset({"topic", "purpose", "health", "safety", "sources"})
+_TEXT_KEYS = frozenset({"topic", "purpose", "health", "safety", "sources", "claims"})
 _EMAIL_KEYS = _TEXT_KEYS | {"subject", "preheader"}
-_SOURCE_KEYS = frozenset({"title", "url", "read"})
+_SOURCE_KEYS = ("title", "url", "read")
+_ID = re.compile(r"[a-z0-9-]{1,30}")
 _FENCE = re.compile(r"---[ \t]*")
 
 
@@ -43,11 +48,20 @@ class Reference:
     title: str
     url: str
     read: str
+    id: str = ""
 
     @property
     def read_on(self) -> str:
         """The month it was read, for people: "Nov 2026"."""
         return f"{_MONTHS[int(self.read[5:7]) - 1]} {self.read[:4]}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A fact that the message states, in its own words, and the ids of the sources it was read in."""
+
+    says: str
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,7 @@ class FrontMatter:
     health: bool
     safety: str
     sources: tuple[Reference, ...]
+    claims: tuple[Claim, ...]
     subject: Source
     preheader: Source
 
@@ -98,12 +113,14 @@ def _read(head: Source, known: Iterable[str], required: tuple[str, ...]) -> Fron
     for key in required:
         if not fields.get(key):
             raise head.error(f"the head needs a {key}", 0)
+    sources = _sources(head, fields)
     front = FrontMatter(
         topic=_line(head, fields, "topic").text,
         purpose=_word(head, fields, "purpose", PURPOSES, default=""),
         health=_yes_or_no(head, fields, "health"),
         safety=_word(head, fields, "safety", SAFETY_WORDS, default="general"),
-        sources=_sources(head, fields),
+        sources=sources,
+        claims=_claims(head, fields, {source.id for source in sources if source.id}),
         subject=_line(head, fields, "subject"),
         preheader=_line(head, fields, "preheader"),
     )
@@ -161,22 +178,57 @@ def _yes_or_no(head: Source, fields: dict[str, Any], key: str) -> bool:
 
 
 def _sources(head: Source, fields: dict[str, Any]) -> tuple[Reference, ...]:
-    entries = fields.get("sources") or []
-    line = _line_of(head, "sources")
+    entries, line = _entries(head, fields, "sources", "title, url and read")
+    references = tuple(_reference(head, entry, line) for entry in entries)
+    ids = [reference.id for reference in references if reference.id]
+    if len(set(ids)) < len(ids):
+        raise head.error("two sources have the same id", line)
+    return references
+
+
+def _entries(head: Source, fields: dict[str, Any], key: str, parts: str) -> tuple[list[dict[str, Any]], int]:
+    """The entries of a list in the head, and its line."""
+    entries = fields.get(key) or []
+    line = _line_of(head, key)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise head.error("sources must be a list, each with title, url and read", line)
-    return tuple(_reference(head, entry, line) for entry in entries)
+        raise head.error(f"{key} must be a list, each with {parts}", line)
+    return entries, line
 
 
 def _reference(head: Source, entry: dict[str, Any], line: int) -> Reference:
     # Only plain values: printing a nest of YAML aliases would never end.
-    if set(entry) != _SOURCE_KEYS or not all(isinstance(value, str | date) for value in entry.values()):
-        raise head.error("each source has a title, a url and read, and nothing else", line)
-    reference = Reference(*(str(entry[key]).strip() for key in ("title", "url", "read")))
+    if not {*_SOURCE_KEYS} <= {*entry} <= {*_SOURCE_KEYS, "id"} or not _are_plain(entry.values()):
+        raise head.error("each source has a title, a url and read, perhaps an id, and nothing else", line)
+    reference = Reference(*(str(entry.get(key, "")).strip() for key in (*_SOURCE_KEYS, "id")))
     if not re.fullmatch(r"https://[!-~]+", reference.url):
         raise head.error(f'the url of the source "{reference.title}" must start with https://', line)
     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d{2})?", reference.read):
         raise head.error(f'read of the source "{reference.title}" must be a month such as 2026-11', line)
     if "{" in reference.title + reference.url:
         raise head.error(f'the source "{reference.title}" may hold no placeholder', line)
+    if "id" in entry and not _ID.fullmatch(reference.id):
+        raise head.error(
+            f'the id of the source "{reference.title}" is 1 to 30 of a-z, 0-9 and the hyphen', line
+        )
     return reference
+
+
+def _are_plain(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str | date) for value in values)
+
+
+def _claims(head: Source, fields: dict[str, Any], known: set[str]) -> tuple[Claim, ...]:
+    entries, line = _entries(head, fields, "claims", "says and source")
+    return tuple(_claim(head, entry, line, known) for entry in entries)
+
+
+def _claim(head: Source, entry: dict[str, Any], line: int, known: set[str]) -> Claim:
+    says, named = entry.get("says"), entry.get("source")
+    if {*entry} != {"says", "source"} or not isinstance(says, str) or not says.strip():
+        raise head.error("each claim says something and names its source, and has nothing else", line)
+    ids = named if isinstance(named, list) else [named]
+    if not ids or not all(isinstance(each, str) and each in known for each in ids):
+        raise head.error(
+            f'the claim "{clean(says)}" names no source, or one that is not among the sources', line
+        )
+    return Claim(clean(says), tuple(map(str, ids)))

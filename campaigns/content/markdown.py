@@ -15,6 +15,18 @@ A message is one heading and what follows:
     Try your shoes on this week.
     :::
 
+    ::: button                      one link as a button, once in a message
+    [Your choices]({{ preferences_url }})
+    :::
+
+    ::: tips                        in news about the race: only for those who have agreed to tips
+    Walk a little today.
+    :::
+
+    ::: sponsor                     only for those who have agreed to messages from sponsors; not in news
+    Shoes from …
+    :::
+
     ::: get-help                    the fixed red-flag words of the message's `safety`; nobody edits them.
                                     They come last, so that people find them in the same place every time.
 
@@ -42,7 +54,9 @@ from campaigns.content.placeholders import nearest
 from campaigns.content.safety import RED_FLAGS
 from campaigns.content.tags import HIDDEN, HIDDEN_STATEMENT_LINE, HiddenTags
 
-_BOXES = ("do", "get-help")
+_BOXES = ("do", "button", "tips", "sponsor", "get-help")
+_HEADED = {"do": "## One thing to do", "sponsor": "## From our sponsor"}
+_AGREED = {"tips": "tips_agreed", "sponsor": "sponsor_agreed"}
 _BOX_LINE = re.compile(r":::[ \t]*(\S*)[ \t]*")
 _LINK_SCHEMES = ("https://", "http://", "mailto:", "tel:")
 _INLINE = frozenset({"inline", "text", "softbreak", "hardbreak", "em", "strong", "link"})
@@ -60,9 +74,9 @@ class Body:
     tree: SyntaxTreeNode
 
 
-def parse(source: Source, hidden: str, tags: HiddenTags, safety: str) -> Body:
+def parse(source: Source, hidden: str, tags: HiddenTags, *, safety: str, purpose: str) -> Body:
     """Turn a body whose tags are hidden into HTML and a tree. Raises ContentError for what is refused."""
-    env: dict[str, Any] = {"source": source, "safety": safety}
+    env: dict[str, Any] = {"source": source, "safety": safety, "purpose": purpose, "tags": tags}
     tokens = _MARKDOWN.parse(hidden, env)
     tree = SyntaxTreeNode(tokens)
     _check(tree, source, tags, line=1)
@@ -87,18 +101,31 @@ def _box_rule(state: StateBlock, start_line: int, end_line: int, silent: bool) -
         return False
     if silent:
         return True
-    _refuse_bad_box(state, start_line, match[1])
-    last = start_line if match[1] == "get-help" else _closing_line(state, start_line, end_line)
-    opening = state.push("box_open", "table", 1)
-    opening.info, opening.map, opening.block = match[1], [start_line, last + 1], True
-    if match[1] == "get-help":
-        state.md.block.parse(RED_FLAGS[state.env["safety"]], state.md, state.env, state.tokens)
-    else:
-        state.md.block.parse("## One thing to do", state.md, state.env, state.tokens)
+    name = match[1]
+    _refuse_bad_box(state, start_line, name)
+    last = start_line if name == "get-help" else _closing_line(state, start_line, end_line)
+    if name in _AGREED:
+        _statement_token(state, f"{{% if {_AGREED[name]} %}}", start_line)
+    if name == "tips":
         _parse_inside(state, start_line + 1, last)
-    state.push("box_close", "table", -1).block = True
+    else:
+        _box(state, name, start_line, last)
+    if name in _AGREED:
+        _statement_token(state, "{% endif %}", last)
     state.line = last + 1
     return True
+
+
+def _box(state: StateBlock, name: str, start_line: int, last: int) -> None:
+    opening = state.push("box_open", "table", 1)
+    opening.info, opening.map, opening.block = name, [start_line, last + 1], True
+    if name == "get-help":
+        state.md.block.parse(RED_FLAGS[state.env["safety"]], state.md, state.env, state.tokens)
+    else:
+        state.md.block.parse(_HEADED.get(name, ""), state.md, state.env, state.tokens)
+        _parse_inside(state, start_line + 1, last)
+    closing = state.push("box_close", "table", -1)
+    closing.info, closing.block = name, True
 
 
 def _parse_inside(state: StateBlock, start_line: int, end_line: int) -> None:
@@ -123,14 +150,22 @@ def _refuse_bad_box(state: StateBlock, line: int, name: str) -> None:
         )
     if state.level:
         raise source.error("a box cannot stand inside a list or another box", line + 1, 1)
+    if name == "sponsor" and state.env["purpose"] == "service":
+        raise source.error(
+            "news about the race may not carry a sponsor's words; take the box out", line + 1, 1
+        )
     if name == "get-help" and state.env["safety"] not in RED_FLAGS:
         raise source.error("::: get-help needs a line such as safety: back in the head", line + 1, 1)
 
 
 def _closing_line(state: StateBlock, start_line: int, end_line: int) -> int:
+    inner = 0
     for number in range(start_line + 1, end_line):
-        if _line(state, number).strip() == ":::":
+        match = _BOX_LINE.fullmatch(_line(state, number))
+        if match and not match[1] and not inner:
             return number
+        if match and match[1] != "get-help":
+            inner += 1 if match[1] else -1
     source: Source = state.env["source"]
     raise source.error("this box is never closed; end it with a line :::", start_line + 1, 1)
 
@@ -141,20 +176,30 @@ def _statement_rule(state: StateBlock, start_line: int, end_line: int, silent: b
         return False
     if silent:
         return True
-    token = state.push("statement", "", 0)
-    token.content, token.map, token.block = (
-        _line(state, start_line).strip(),
-        [start_line, start_line + 1],
-        True,
-    )
+    _statement_block(state, _line(state, start_line).strip(), start_line)
     state.line = start_line + 1
     return True
+
+
+def _statement_token(state: StateBlock, tag: str, line: int) -> None:
+    """A condition of our own round a box, as if its author had written it."""
+    _statement_block(state, state.env["tags"].hide_statement(tag), line)
+
+
+def _statement_block(state: StateBlock, hidden: str, line: int) -> None:
+    token = state.push("statement", "", 0)
+    token.content, token.map, token.block = hidden, [line, line + 1], True
 
 
 def _open_box(
     _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
 ) -> str:
     # A table and not a div: Outlook for Windows gives only cells a padding and a background.
+    if tokens[index].info == "button":
+        return (
+            '<table role="presentation" class="button" cellpadding="0" cellspacing="0" border="0">'
+            '<tr><td class="button-cell">\n'
+        )
     return (
         f'<table role="presentation" class="box box-{tokens[index].info}" width="100%" cellpadding="0" '
         'cellspacing="0" border="0"><tr><td class="box-cell">\n'
@@ -240,7 +285,8 @@ def _check_shape(tree: SyntaxTreeNode, source: Source, safety: str) -> None:
         raise source.error("a message begins with its one title, a line such as # Shoes that fit", 1)
     for heading in _headings(tree):
         if heading.tag not in ("h1", "h2"):
-            raise source.error("use # once for the title and ## for sections", (heading.map or (0, 0))[0] + 1)
+            raise source.error("use # once for the title and ## for sections", _first_line(heading))
+    _check_buttons(tree, source)
     if safety in RED_FLAGS and not _is_get_help(blocks[-1]):
         raise ContentError(
             f"a message with safety: {safety} must end with the line ::: get-help", template=source.template
@@ -249,6 +295,25 @@ def _check_shape(tree: SyntaxTreeNode, source: Source, safety: str) -> None:
         raise ContentError(
             "::: get-help comes once, as the last thing in the message", template=source.template
         )
+
+
+def _check_buttons(tree: SyntaxTreeNode, source: Source) -> None:
+    buttons = [block for block in tree.children if block.type == "box" and block.info == "button"]
+    if len(buttons) > 1:
+        raise source.error("a message has one button at most", _first_line(buttons[1]))
+    for button in buttons:
+        inside = [part for paragraph in button.children for part in _parts(paragraph)]
+        if [part.type for part in inside] != ["link"]:
+            raise source.error("a button holds one link and nothing else", _first_line(button))
+
+
+def _parts(paragraph: SyntaxTreeNode) -> Iterator[SyntaxTreeNode]:
+    for child in paragraph.children:
+        yield from child.children if child.type == "inline" else [child]
+
+
+def _first_line(node: SyntaxTreeNode) -> int:
+    return (node.map or (0, 0))[0] + 1
 
 
 def _headings(node: SyntaxTreeNode) -> Iterator[SyntaxTreeNode]:

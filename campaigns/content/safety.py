@@ -5,8 +5,8 @@ Written as Markdown so that the HTML and the text part come from the same words.
 
 from __future__ import annotations
 
-# What a message is about, as far as danger signs go; "back" must carry its red flags.
-SAFETY_WORDS = ("general", "back")
+# What a message is about, as far as danger signs go; all but "general" must carry their red flags.
+SAFETY_WORDS = ("general", "back", "running")
 
 DISCLAIMER = (
     "This is general information, not a diagnosis. In an emergency call [999](tel:999). "
@@ -37,4 +37,23 @@ _BACK = """\
 life. In many areas you can refer yourself to a physiotherapist.
 """
 
-RED_FLAGS = {"back": _BACK}
+_RUNNING = """\
+## Get help now
+
+**Call [999](tel:999) now** if you, or a runner near you, has any of these during a run or in the 24 hours after \
+it. At the race, tell the nearest marshal:
+
+- chest pain, or a heartbeat that feels wrong
+- fainting or collapse
+- a fit
+- confusion, or not making sense
+- a struggle to breathe that does not settle when you stop
+- feeling ill from the heat, and no better after 30 minutes of rest and cooling
+
+**Get medical help, and do not drink more,** if you feel sick or bloated with a bad headache. It can be a sign of \
+too much fluid.
+
+**Call [111](tel:111)** for anything else that worries you and cannot wait.
+"""
+
+RED_FLAGS = {"back": _BACK, "running": _RUNNING}

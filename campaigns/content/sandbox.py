@@ -1,14 +1,14 @@
 """Jinja as organisers may write it: open words and conditions, nothing that is code. Knows no Markdown.
 
 The parsed template is checked against a list of what is allowed; Jinja's own sandbox, strict undefined and
-autoescape stand behind it. Allowed: `{{ placeholder }}`, `{{ days_to_go|days }}`, `{% if %}` with `elif`,
-`else`, `and`, `or`, `not` and comparisons with constants, and `{# comments #}`.
+autoescape stand behind it. Allowed: `{{ placeholder }}`, `{{ days_to_go|days }}` (see `filters`), `{% if %}`
+with `elif`, `else`, `and`, `or`, `not` and comparisons with constants, and `{# comments #}`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from jinja2 import StrictUndefined, Template, nodes
@@ -16,6 +16,7 @@ from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaigns.content.errors import ContentError, MissingValue, Source
+from campaigns.content.filters import FILTERS
 from campaigns.content.placeholders import PLACEHOLDERS, Placeholder, fill, nearest
 
 MAX_SOURCE = 100_000  # octets
@@ -39,17 +40,6 @@ _ALLOWED = (
 _HOW_TO = "use only {{ placeholder }} and {% if placeholder %} … {% endif %}"
 
 
-def in_days(value: object) -> str:
-    """Days to go as words: "0" is "today", "1" is "tomorrow", "12" is "in 12 days"."""
-    days = str(value)
-    if not (days.isascii() and days.isdigit()):
-        raise ContentError("the days filter needs a whole number of days, 0 or more")
-    return {0: "today", 1: "tomorrow"}.get(int(days), f"in {int(days)} days")
-
-
-_FILTERS = {"days": in_days}
-
-
 class _Missing(StrictUndefined):
     """A required placeholder without a value: `{% if bib %}` may ask, anything else fails by its name."""
 
@@ -70,7 +60,7 @@ def _environment(autoescape: bool) -> ImmutableSandboxedEnvironment:
     environment.globals.clear()
     environment.tests.clear()
     environment.filters.clear()
-    environment.filters.update(_FILTERS)
+    environment.filters.update({name: known.apply for name, known in FILTERS.items()})
     return environment
 
 
@@ -181,14 +171,19 @@ def _refuse_code(node: nodes.Node, source: Source, tokens: list[_Token], depth: 
         hint = nearest(node.name, PLACEHOLDERS)
         raise error(f'there is no placeholder "{node.name}"{hint}', node.name)
     if isinstance(node, nodes.Filter):
-        if node.name not in _FILTERS:
-            known = ", ".join(_FILTERS)
-            raise error(f'there is no filter "{node.name}"; the filters are: {known}', node.name)
-        if node.node is None or node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
-            raise error(
-                f'the filter "{node.name}" stands after a placeholder and takes nothing else', node.name
-            )
+        _refuse_misused_filter(node, error)
     _refuse_misused_facts(node, error)
+
+
+def _refuse_misused_filter(node: nodes.Filter, error: Callable[[str, str], ContentError]) -> None:
+    known = FILTERS.get(node.name)
+    if known is None:
+        raise error(f'there is no filter "{node.name}"; the filters are: {", ".join(FILTERS)}', node.name)
+    words = [arg for arg in node.args if isinstance(arg, nodes.Const) and isinstance(arg.value, str)]
+    others = node.kwargs or node.dyn_args or node.dyn_kwargs or len(words) < len(node.args)
+    if not isinstance(node.node, nodes.Name) or others or len(words) != known.words:
+        takes = {0: "nothing else", 1: 'one "word" in quotes', 2: 'two words, ("one", "many")'}[known.words]
+        raise error(f'the filter "{node.name}" stands after a placeholder and takes {takes}', node.name)
 
 
 def _refuse_misused_facts(node: nodes.Node, error: Callable[[str, str], ContentError]) -> None:
@@ -272,6 +267,18 @@ def compile_template(name: str, text: str, *, html: bool) -> CheckedTemplate:
         template = environment.from_string(text)
     except (TemplateSyntaxError, SyntaxError, RecursionError):
         raise ContentError(f"this template is nested too deeply; {_HOW_TO}", template=name) from None
-    placeholders = tuple(PLACEHOLDERS[word] for word in sorted(used))
-    fixed = frozenset(node.data for node in environment.parse(text).find_all(nodes.TemplateData))
+    tree = environment.parse(text)
+    own_words = {
+        found.node.name
+        for found in tree.find_all(nodes.Filter)
+        if found.name == "otherwise" and isinstance(found.node, nodes.Name)
+    }
+    placeholders = tuple(_placeholder(word, own_words) for word in sorted(used))
+    fixed = frozenset(node.data for node in tree.find_all(nodes.TemplateData))
     return CheckedTemplate(name, placeholders, template, fixed)
+
+
+def _placeholder(word: str, own_words: set[str]) -> Placeholder:
+    """The placeholder; without its fallback where the template brings other words with `otherwise`."""
+    declared = PLACEHOLDERS[word]
+    return replace(declared, fallback=None) if word in own_words else declared

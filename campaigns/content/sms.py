@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from campaigns.content import front_matter
+from campaigns.content import claims, front_matter
 from campaigns.content.email_message import refuse_too_long
 from campaigns.content.errors import ContentError, Source
 from campaigns.content.front_matter import FrontMatter
@@ -91,6 +91,7 @@ def compile_sms(name: str, source: str) -> CompiledSms:
     front = front_matter.read_text_head(head)
     used = check(body)
     _refuse_wrong_links(body, front, used)
+    claims.check(front, body, needs_red_flags=False)
     return CompiledSms(name, front, compile_template(name, body.text, html=False))
 
 

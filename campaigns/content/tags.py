@@ -43,8 +43,15 @@ class HiddenTags:
             return piece.text
         if piece.kind == "comment":
             return "\n" * piece.text.count("\n")
-        self._tags.append(piece.text)
-        return f"xj{_LETTERS[piece.kind]}{len(self._tags) - 1:05}jx"
+        return self._word(piece.kind, piece.text)
+
+    def hide_statement(self, tag: str) -> str:
+        """The word for a statement that the source does not hold, such as the condition of a box."""
+        return self._word("statement", tag)
+
+    def _word(self, kind: str, tag: str) -> str:
+        self._tags.append(tag)
+        return f"xj{_LETTERS[kind]}{len(self._tags) - 1:05}jx"
 
     def show(self, text: str) -> str:
         """The text with every hidden tag back in its place."""

@@ -14,6 +14,7 @@ from campaigns.content import (
     CompiledSms,
     Layout,
     Review,
+    Station,
     compile_email,
     compile_sms,
 )
@@ -43,6 +44,7 @@ def email_of(layout: Layout) -> Callable[..., CompiledEmail]:
         frame: Layout = layout,
         brand: Brand | None = None,
         review: Review | None = None,
+        station: Station | None = None,
         **head: str,
     ) -> CompiledEmail:
         fields = {
@@ -52,7 +54,9 @@ def email_of(layout: Layout) -> Callable[..., CompiledEmail]:
             "preheader": "Before",
             **head,
         }
-        return compile_email("sample", _source(body, fields), frame, brand=brand, review=review)
+        return compile_email(
+            "sample", _source(body, fields), frame, brand=brand, review=review, station=station
+        )
 
     return compile_body
 

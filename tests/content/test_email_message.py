@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from campaigns.content import Brand, CompiledEmail, ContentError, Layout, MissingValue, Review, compile_email
+from campaigns.content import (
+    Brand,
+    CompiledEmail,
+    ContentError,
+    Layout,
+    MissingValue,
+    Review,
+    Station,
+    compile_email,
+)
 from campaigns.content.placeholders import PLACEHOLDERS, clean
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -153,7 +162,7 @@ def test_a_service_message_offers_no_stop_link(email_of: EmailOf, values: Values
     assert "unsubscribe_url" not in email.placeholders
     rendered = email.render({**values, "unsubscribe_url": ""})
     assert "Stop" not in rendered.html + rendered.text
-    assert "You get this because you entered the Half Marathon." in rendered.html
+    assert "You get this because you entered the 10K and Half Marathon" in rendered.html
 
 
 def test_a_tips_email_without_a_stop_link_is_never_made(email_of: EmailOf, values: Values) -> None:
@@ -229,3 +238,95 @@ def test_a_message_mail_programs_would_cut_is_refused(email_of: EmailOf, size: i
 def test_the_same_source_gives_the_same_email(email_of: EmailOf, values: Values) -> None:
     emails = [email_of(BODY).render(values) for _ in range(2)]
     assert emails[0] == emails[1]
+
+
+def test_a_child_s_mail_says_for_whom_it_is(email_of: EmailOf, values: Values) -> None:
+    rendered = email_of("# T\n\nA.").render(
+        {**values, "names": "Ana", "race_names": "Kids Race", "minor": "yes"}
+    )
+    for part in (rendered.html, rendered.text):
+        assert "You get this for Ana, entered in the Kids Race" in part
+        assert "because you entered" not in part
+
+
+# The course
+
+
+def test_the_station_of_the_message_is_filled(email_of: EmailOf, values: Values) -> None:
+    rendered = email_of("# T\n\nA.", station=Station(3, 10)).render(values)
+    line = rendered.html.partition("</h1>")[2].partition("</table>")[0]
+    assert line.count('class="stop') == 10
+    assert (line.count("stop-here"), line.count("stop-passed"), line.count("leg-passed")) == (1, 2, 2)
+    assert "3\xa0of\xa010" in line or "3&nbsp;of&nbsp;10" in line
+    assert "Message 3 of 10" in rendered.text
+
+
+def test_outside_the_plan_there_is_no_course(email_of: EmailOf, values: Values) -> None:
+    rendered = email_of("# T\n\nA.").render(values)
+    assert 'class="stop' not in rendered.html
+    assert "Message" not in rendered.text
+
+
+# Parts that need consent, and the button
+
+TIPS = "# T\n\nNews.\n\n::: tips\n## A tip\n\nWalk.\n\n::: do\nWalk today.\n:::\n:::\n\nMore news."
+SPONSOR = "# T\n\nA tip.\n\n::: sponsor\nShoes from [us](https://example.org).\n:::"
+
+
+def test_tips_in_news_are_for_those_who_agreed_and_can_be_stopped(email_of: EmailOf, values: Values) -> None:
+    email = email_of(TIPS, purpose="service")
+    agreed, not_agreed = (email.render({**values, "tips_agreed": yes}) for yes in ("yes", ""))
+    for part in (agreed.html, agreed.text):
+        assert all(
+            words in part for words in ("News.", "A tip", "Walk.", "Walk today.", "More news.", "Stop tips")
+        )
+        assert values["unsubscribe_url"] in part
+    for part in (not_agreed.html, not_agreed.text):
+        assert "News." in part
+        assert "More news." in part
+        assert not re.search("A tip|Walk|Stop tips", part)
+    assert "\n\n\n" not in agreed.text + not_agreed.text
+
+
+def test_a_sponsor_is_shown_to_those_who_agreed(email_of: EmailOf, values: Values) -> None:
+    email = email_of(SPONSOR)
+    agreed, not_agreed = (email.render({**values, "sponsor_agreed": yes}) for yes in ("yes", ""))
+    for part in (agreed.html, agreed.text):
+        assert "From our sponsor" in part
+        assert "https://example.org" in part
+    for part in (not_agreed.html, not_agreed.text):
+        assert "A tip." in part
+        assert "Shoes" not in part
+        assert "From our sponsor" not in part
+
+
+def test_news_carries_no_sponsor(email_of: EmailOf) -> None:
+    with pytest.raises(ContentError, match=r"line 11.*news about the race may not carry a sponsor"):
+        email_of(SPONSOR, purpose="service")
+
+
+def test_a_button_is_a_link_with_room_for_a_thumb(email_of: EmailOf, values: Values) -> None:
+    rendered = email_of("# T\n\n::: button\n[See it]({{ info_url }})\n:::").render(values)
+    button = re.search(r"<a href=\"([^\"]*)\"[^>]*style=\"([^\"]*)\"[^>]*>See it", rendered.html)
+    assert button
+    assert button[1] == values["info_url"]
+    assert "padding: 11px 24px" in button[2]
+    assert "line-height: 22px" in button[2]
+    assert f"See it ({values['info_url']})" in rendered.text
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("# T\n\n::: button\nWords.\n:::", "a button holds one link and nothing else"),
+        ("# T\n\n::: button\n[a](https://a) [b](https://b)\n:::", "a button holds one link and nothing else"),
+        (
+            "# T\n\n::: button\n[a](https://a)\n:::\n\n::: button\n[b](https://b)\n:::",
+            "a message has one button at most",
+        ),
+        ("# T\n\n::: tips\nA\n\n::: do\nB\n:::\n", "this box is never closed"),
+    ],
+)
+def test_a_wrong_box_is_refused(email_of: EmailOf, body: str, words: str) -> None:
+    with pytest.raises(ContentError, match=words):
+        email_of(body)

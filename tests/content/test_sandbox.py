@@ -6,7 +6,7 @@ import pytest
 
 from campaigns.content import ContentError
 from campaigns.content.errors import Source
-from campaigns.content.sandbox import check, compile_template, in_days, pieces
+from campaigns.content.sandbox import check, compile_template, pieces
 
 
 def refused(text: str) -> ContentError:
@@ -161,16 +161,3 @@ def test_facts_decide_what_is_shown_and_are_never_missing() -> None:
     assert template.render({"races": "110k", "ages": ""}) == ""
     assert template.render({"minor": "yes"}) == "Kids"
     assert template.render({}) == ""
-
-
-@pytest.mark.parametrize(
-    ("days", "words"), [("0", "today"), ("1", "tomorrow"), ("2", "in 2 days"), ("12", "in 12 days")]
-)
-def test_days_read_as_people_say_them(days: str, words: str) -> None:
-    assert in_days(days) == words
-
-
-@pytest.mark.parametrize("days", ["-1", "soon", "1.5", "²", ""])
-def test_days_must_be_a_whole_number(days: str) -> None:
-    with pytest.raises(ContentError, match="whole number"):
-        in_days(days)
