@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from people import (
     DUE,
     a_campaign,
@@ -114,6 +115,16 @@ def test_the_steps_whose_moment_came_first_are_opened_first(db):
         the_step(loaded, "first").id,
         the_step(loaded, "second").id,
     ]
+
+
+def test_a_tick_asks_no_more_when_many_events_wait_for_their_moment(db, django_assert_num_queries):
+    a_campaign(an_event())
+    with CaptureQueriesContext(connection) as for_one:
+        tick_at(DUE - DAY)
+    for _ in range(4):
+        a_campaign(an_event())
+    with django_assert_num_queries(len(for_one)):
+        tick_at(DUE - DAY)
 
 
 def test_a_tick_that_runs_out_of_time_says_that_there_is_more(db):

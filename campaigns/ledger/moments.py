@@ -1,5 +1,6 @@
 """When a step is due for each race and wave of its event."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -54,6 +55,16 @@ class Field:
             list(Race.objects.filter(event=event)),
             list(Wave.objects.filter(race__event=event).select_related("race")),
         )
+
+    @classmethod
+    def of_each(cls, events: Collection[Event]) -> "dict[int, Field]":
+        """The fields of several events by their ids, in two queries however many they are."""
+        fields = {event.id: cls(event, [], []) for event in events}
+        for race in Race.objects.filter(event__in=fields):
+            fields[race.event_id].races.append(race)
+        for wave in Wave.objects.filter(race__event__in=fields).select_related("race"):
+            fields[wave.race.event_id].waves.append(wave)
+        return fields
 
     def moments(self, step: Step, now: datetime) -> Moments:
         """The moments of a step; the catch-up and alerts, which have no `when`, are due now."""
