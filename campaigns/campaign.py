@@ -10,7 +10,7 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from campaigns import clock, content, ledger, revision
+from campaigns import clock, content, ledger, revision, sign_off
 from campaigns.audience import AudienceError, parse
 from campaigns.ledger.moments import Field
 from campaigns.models import Campaign, Event, Race, Step, Template, Version, Wave
@@ -24,6 +24,9 @@ EDITABLE = (*MOVABLE, StepState.PAUSED)
 """States that an edit turns into waiting: a step that its provider stopped goes on with other words."""
 
 CATCH_UP_LATEST = timedelta(hours=24)
+
+Check = Callable[[str, str, str], content.FrontMatter]
+"""Channel, name and source of a message to what its head says; raises ContentError."""
 
 
 class CampaignError(Exception):
@@ -49,10 +52,10 @@ class Sources:
 
 
 @transaction.atomic
-def load(event: Event, plan: Plan, sources: Sources, check: Callable[[str, str, str], None]) -> Campaign:
+def load(event: Event, plan: Plan, sources: Sources, check: Check) -> Campaign:
     """Brings the event's campaign to the plan: steps are added, changed in place or switched off.
 
-    `check(channel, name, source)` compiles a message and raises ContentError. An unchanged step keeps its
+    `check` compiles a message. An unchanged step keeps its
     approval and what it has sent; a step that is no longer in the plan is switched off, and one with the same
     name and another channel is refused. Raises CampaignError, and then nothing has changed.
     """
@@ -113,9 +116,7 @@ def _catch_up_fields(number: int, plan: Plan) -> dict[str, object]:
     }
 
 
-def _save_step(
-    campaign: Campaign, fields: dict[str, object], sources: Sources, check: Callable[[str, str, str], None]
-) -> None:
+def _save_step(campaign: Campaign, fields: dict[str, object], sources: Sources, check: Check) -> None:
     name, channel = str(fields["name"]), str(fields["channel"])
     _check_audience(campaign.event, name, str(fields["audience"]))
     version = _version(campaign.event, channel, str(fields.pop("template")), name, sources, check)
@@ -162,13 +163,11 @@ def _check_audience(event: Event, step: str, text: str) -> None:
         raise CampaignError(f"Step '{step}', audience: {error}") from error
 
 
-def _version(
-    event: Event, channel: str, name: str, step: str, sources: Sources, check: Callable[[str, str, str], None]
-) -> Version:
+def _version(event: Event, channel: str, name: str, step: str, sources: Sources, check: Check) -> Version:
     """The version with the source's very words: the newest if it is unchanged, else a new one."""
     source = sources.read(channel, name, step)
     try:
-        check(channel, name, source)
+        front = check(channel, name, source)
     except content.ContentError as error:
         raise CampaignError(f"Step '{step}': {error}") from error
     digest = hashlib.sha256(source.encode()).hexdigest()
@@ -177,7 +176,11 @@ def _version(
     if newest and newest.content_hash == digest:
         return newest
     return template.versions.create(
-        number=newest.number + 1 if newest else 1, source=source, content_hash=digest, created_at=clock.now()
+        number=newest.number + 1 if newest else 1,
+        source=source,
+        content_hash=digest,
+        health=front.health,
+        created_at=clock.now(),
     )
 
 
@@ -196,26 +199,58 @@ def _content_hash(fields: dict[str, object], version: Version, fallback: Version
 def approve(campaign: Campaign, who: str, steps: list[str]) -> int:
     """Approves the named steps (all that wait, when none is named) as they stand, and returns how many.
 
-    A step that was stopped because its provider refused its message goes on only when it is named.
+    A step that was stopped because its provider refused its message goes on only when it is named. Raises
+    CampaignError, and approves none, when the medical sign-off of one is missing or ends before it is sent.
     """
     event = Event.objects.select_for_update(no_key=True).get(id=campaign.event_id)
     states = [StepState.DRAFT, StepState.WAITING, *([StepState.PAUSED] if steps else [])]
-    waiting = _named(campaign, steps).filter(state__in=states).select_for_update(no_key=True)
-    count = 0
-    for step in waiting.order_by("id"):
+    named = _named(campaign, steps).filter(state__in=states).select_for_update(of=("self",), no_key=True)
+    waiting = list(named.select_related("template", "fallback_template").order_by("id"))
+    _refuse_unsigned(waiting, event)
+    for step in waiting:
         _approve_step(step, event, who)
-        count += 1
-    if count and campaign.state == CampaignState.DRAFT:
+    if waiting and campaign.state == CampaignState.DRAFT:
         Campaign.objects.filter(id=campaign.id).update(state=CampaignState.APPROVED)
-    return count
+    return len(waiting)
+
+
+def _refuse_unsigned(steps: list[Step], event: Event) -> None:
+    field = Field.of(event)
+    found = {
+        (version, problem)
+        for step in steps
+        for version in versions_to_approve(step)
+        if (problem := sign_off.problem(version, last_day(step, field)))
+    }
+    if not found:
+        return
+    named = sorted({f"{version.template.channel}/{version.template.name}" for version, _ in found})
+    raise CampaignError(
+        f"Nothing is approved: {'; '.join(sorted({problem for _, problem in found}))}. A clinician who has read it "
+        f"signs with `aidstation template sign-off {event.slug} {' '.join(named)} --reviewer NAME --review-by DATE`."
+    )
+
+
+def versions_to_approve(step: Step) -> list[Version]:
+    """The newest words of a step, and of its fallback if it has one: what an approval would bind."""
+    templates = [step.template, *([step.fallback_template] if step.fallback_template else [])]
+    return [template.versions.select_related("template__event").latest("number") for template in templates]
+
+
+def last_day(step: Step, field: Field) -> date:
+    """The last day, in the event's zone, on which a step becomes due for anyone."""
+    event = field.event
+    if step.kind == StepKind.CATCH_UP:
+        return event.date - ledger.ONLY_SERVICE_FROM
+    if step.kind == StepKind.ALERT:
+        return event.date
+    due = field.moments(step, clock.now()).due
+    return max(due).astimezone(event.zone).date() if due else event.date
 
 
 def _approve_step(step: Step, event: Event, who: str) -> None:
     """What was opened before stays opened: such a step goes on sending what is left of it."""
-    step.version = step.template.versions.latest("number")
-    step.fallback_version = (
-        step.fallback_template.versions.latest("number") if step.fallback_template else None
-    )
+    step.version, step.fallback_version = (*versions_to_approve(step), None)[:2]
     step.approved_hash, step.approved_date = step.content_hash, event.date
     step.approved_by, step.approved_at = who, clock.now()
     step.state = StepState.APPROVED if step.first_opened_revision is None else StepState.SENDING

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from campaigns import content, schedule, view_link
+from campaigns import content, schedule, sign_off, view_link
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.ledger import Claimed
 from campaigns.models import Event, Step, Version
@@ -166,7 +166,8 @@ def message_of(step: Step, channel: Channel, version_id: int | None = None) -> M
         version_id = step.version_id if step.channel == channel else step.fallback_version_id
     assert version_id is not None
     event = step.campaign.event
-    compiled = compiled_version(version_id, channel, event.colour, station_of(step))
+    review = sign_off.review_of(version_id)
+    compiled = compiled_version(version_id, channel, event.colour, review, station_of(step))
     return Message(
         version_id=version_id,
         channel=channel,
@@ -189,14 +190,18 @@ def message_of(step: Step, channel: Channel, version_id: int | None = None) -> M
 
 @lru_cache(maxsize=256)
 def compiled_version(
-    version_id: int, channel: Channel, colour: str, station: content.Station | None = None
+    version_id: int,
+    channel: Channel,
+    colour: str,
+    review: content.Review | None,
+    station: content.Station | None = None,
 ) -> content.CompiledEmail | content.CompiledSms:
-    """A version never changes, so it is compiled once in a process."""
+    """A version never changes, so it is compiled once in a process, and anew when it is signed off."""
     version = Version.objects.select_related("template").get(id=version_id)
     if channel == Channel.SMS:
         return content.compile_sms(version.template.name, version.source)
     name, brand = version.template.name, content.Brand(colour)
-    return content.compile_email(name, version.source, layout(), brand=brand, station=station)
+    return content.compile_email(name, version.source, layout(), brand=brand, review=review, station=station)
 
 
 def station_of(step: Step) -> content.Station | None:
@@ -224,12 +229,11 @@ def made_frame(headers: content.StepHeaders, email: content.CompiledEmail) -> co
     return content.Frame(headers, email)
 
 
-def check_source(channel: str, name: str, source: str) -> None:
-    """Compiles a message source and forgets it. Raises ContentError."""
+def check_source(channel: str, name: str, source: str) -> content.FrontMatter:
+    """Compiles a message source and returns what its head says. Raises ContentError."""
     if channel == Channel.SMS:
-        content.compile_sms(name, source)
-    else:
-        content.compile_email(name, source, layout())
+        return content.compile_sms(name, source).front
+    return content.compile_email(name, source, layout()).front
 
 
 @lru_cache(maxsize=1)

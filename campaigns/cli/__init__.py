@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "campaigns.cli.run",
     "status": "campaigns.cli.status",
     "suppress": "campaigns.cli.suppress",
+    "template": "campaigns.cli.template",
     "up": "campaigns.cli.servers",
 }
 

@@ -16,6 +16,7 @@ from campaigns.content.email_message import (
 )
 from campaigns.content.errors import ContentError, MissingValue
 from campaigns.content.frame import Frame
+from campaigns.content.front_matter import FrontMatter
 from campaigns.content.gsm import Segments, segments, to_gsm7
 from campaigns.content.mime import EntrantHeaders, StepHeaders, build_email
 from campaigns.content.placeholders import AGE_BANDS, PLACEHOLDERS, Placeholder
@@ -31,6 +32,7 @@ __all__ = [
     "EmailPieces",
     "EntrantHeaders",
     "Frame",
+    "FrontMatter",
     "Layout",
     "MissingValue",
     "Placeholder",

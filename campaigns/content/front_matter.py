@@ -107,6 +107,12 @@ def read_text_head(head: Source) -> FrontMatter:
     return _read(head, _TEXT_KEYS, required=("topic", "purpose"))
 
 
+def read_sources(name: str, text: str) -> tuple[Reference, ...]:
+    """The sources that the head of any message names. Raises ContentError."""
+    head, _ = split(name, text)
+    return _sources(head, _mapping(head))
+
+
 def _read(head: Source, known: Iterable[str], required: tuple[str, ...]) -> FrontMatter:
     fields = _mapping(head)
     _refuse_unknown(head, fields, known)

@@ -7,7 +7,7 @@ from campaigns.ledger.claiming import Claim, Claimed, claim, next_step
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_back import Sent, sent_email
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
-from campaigns.ledger.opening import open_chunk, steps_to_open
+from campaigns.ledger.opening import ONLY_SERVICE_FROM, open_chunk, steps_to_open
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
 from campaigns.ledger.releasing import free_chunk, steps_to_free
 from campaigns.ledger.replaying import replay, replay_the_dead
@@ -16,6 +16,7 @@ from campaigns.ledger.sweeping import cancel, finish_steps, sweep
 
 __all__ = [
     "LEGAL_MOVES",
+    "ONLY_SERVICE_FROM",
     "SHOWN_STATE",
     "Claim",
     "Claimed",

@@ -74,11 +74,11 @@ def next_step(channel: Channel, now: datetime) -> int | None:
             SELECT s.id FROM {gate.STEPS}
             CROSS JOIN LATERAL (
                 SELECT o.due_at FROM outbox o
-                WHERE o.channel = %s AND o.step_id = s.id AND o.lease_until IS NULL AND o.due_at <= %s
+                WHERE o.channel = %(channel)s AND o.step_id = s.id AND o.lease_until IS NULL AND o.due_at <= %(now)s
                 ORDER BY o.due_at LIMIT 1) waiting
-            WHERE {gate.GATE} AND s.dated_version = ev.plan_version
+            WHERE {gate.MAY_SEND} AND s.dated_version = ev.plan_version
             ORDER BY (s.kind = 'alert') DESC, waiting.due_at, s.id LIMIT 1""",
-            [channel, now],
+            {"channel": channel, "now": now},
         )
         row = cursor.fetchone()
     return None if row is None else int(row[0])
@@ -153,7 +153,7 @@ def _claim_sql(verdict: str, family_by: str | None) -> str:
     return f"""
 WITH guard AS MATERIALIZED (
     SELECT s.id AS step_id, ev.id AS event_id FROM {gate.STEPS}
-    WHERE s.id = %(step)s AND ev.plan_version = %(plan_version)s AND {gate.GATE}
+    WHERE s.id = %(step)s AND ev.plan_version = %(plan_version)s AND {gate.MAY_SEND}
 ), first AS MATERIALIZED (
     SELECT o.delivery_id FROM outbox o JOIN guard ON guard.step_id = o.step_id
     WHERE o.channel = %(channel)s AND o.step_id = %(step)s AND o.lease_until IS NULL AND o.due_at <= %(now)s

@@ -12,6 +12,17 @@ GATE = """(
 )"""
 """Live campaign, no incident hold, approved as it stands for the date it stands on; aliases s, c, ev."""
 
+SIGNED_OFF = """(
+    s.kind = 'alert' OR NOT EXISTS (
+        SELECT 1 FROM versions v WHERE v.id IN (s.version_id, s.fallback_version_id) AND v.health
+            AND NOT EXISTS (SELECT 1 FROM sign_offs so WHERE so.version_id = v.id AND so.revoked_at IS NULL
+                AND so.review_by >= (%(now)s AT TIME ZONE ev.timezone)::date)))"""
+"""No health advice without a medical sign-off that counts today; aliases s, ev. Asked by the claim alone, so that
+what is due waits and is seen to wait. An alert is asked when it is armed: while people wait in the heat, a date that
+has passed must not hold it. Served by sign_offs_one_standing."""
+
+MAY_SEND = f"({GATE} AND {SIGNED_OFF})"
+
 STEPS = "steps s JOIN campaigns c ON c.id = s.campaign_id JOIN events ev ON ev.id = c.event_id"
 
 PEOPLE = """

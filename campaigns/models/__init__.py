@@ -4,7 +4,7 @@ from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, 
 from campaigns.models.events import Event, Organiser, Race, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
 from campaigns.models.operation import AuditEntry, Circuit, KeyCanary, StopSignal
-from campaigns.models.plans import Campaign, Step, Template, Version
+from campaigns.models.plans import Campaign, SignOff, Step, Template, Version
 
 __all__ = [
     "Attempt",
@@ -22,6 +22,7 @@ __all__ = [
     "Organiser",
     "Outbox",
     "Race",
+    "SignOff",
     "Step",
     "StopSignal",
     "Suppression",

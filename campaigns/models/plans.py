@@ -40,12 +40,36 @@ class Version(models.Model):
     number = models.IntegerField()
     source = models.TextField()
     content_hash = models.TextField(help_text="sha256 of the source, hexadecimal")
+    health = models.BooleanField(default=False, help_text="health advice: it needs a sign-off to be sent")
     created_at = models.DateTimeField()
 
     class Meta:
         db_table = "versions"
         constraints = [
             UniqueConstraint(fields=["template", "number"], name="versions_one_number"),
+        ]
+
+
+class SignOff(models.Model):
+    """A medical reviewer's approval of one version; the database lets it be revoked and refuses any other change."""
+
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="sign_offs")
+    reviewer = models.TextField(help_text="as the foot of the email names them")
+    registration = models.TextField(blank=True, default="", help_text="role or registration, in words")
+    signed_at = models.DateTimeField()
+    review_by = models.DateField(help_text="the last day, in the event's zone, on which it counts")
+    entered_by = models.TextField()
+    sources = models.JSONField(help_text="title, url and read of each source, as they stood in the version")
+    content_hash = models.TextField(help_text="that of the version: what was signed")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.TextField(blank=True, default="")
+
+    class Meta:
+        db_table = "sign_offs"
+        constraints = [
+            UniqueConstraint(
+                fields=["version"], condition=Q(revoked_at__isnull=True), name="sign_offs_one_standing"
+            ),
         ]
 
 

@@ -26,12 +26,14 @@ _COPIED = {
     "deliveries": f"step_id IN ({_STEPS})",
     "outbox": f"step_id IN ({_STEPS})",
     "attempts": f"delivery_id IN ({_DELIVERIES})",
+    "sign_offs": "version_id IN (SELECT v.id FROM {live}.versions v JOIN {live}.templates t ON t.id = v.template_id"
+    " WHERE t.event_id = %(event)s)",
     "stop_signal": "TRUE",
 }
 """Each table that a campaign writes to, and which of its rows are the event's."""
 
 _SHIFTED = {"steps": "id", "deliveries": "step_id", "outbox": "step_id"}
-_COUNTED = ("entrants", "consents", "deliveries", "attempts")
+_COUNTED = ("entrants", "consents", "deliveries", "attempts", "sign_offs")
 """Tables that get new rows: those are numbered after the copied ones."""
 
 

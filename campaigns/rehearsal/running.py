@@ -1,7 +1,7 @@
 """Running a campaign on a virtual clock: from one moment at which something is due to the next."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import connection
 
@@ -9,7 +9,7 @@ from campaigns import campaign, clock, ledger, rendering
 from campaigns.channels.outcomes import Email, Kind, Outcome, Sms
 from campaigns.drain import Block
 from campaigns.ledger.moments import Field
-from campaigns.models import Campaign, Event, Step
+from campaigns.models import Campaign, Event, SignOff, Step, Version
 from campaigns.models.words import CampaignState, Channel, StepKind, StepState
 from campaigns.rehearsal import reading
 from campaigns.rehearsal.copy import private_copy
@@ -31,8 +31,8 @@ class RehearsalError(Exception):
 def rehearse(event: Event, what_if: WhatIf | None = None) -> Rehearsal:
     """Runs what is still to come of the event's campaign, from now to its last message.
 
-    Unapproved steps run as if approved, a pause or hold as if it had ended. What was sent stays sent. Raises
-    RehearsalError when the event has no plan, is cancelled, or its campaign has ended.
+    Unapproved steps run as if approved and signed off, a pause or hold as if it had ended. What was sent stays
+    sent. Raises RehearsalError when the event has no plan, is cancelled, or its campaign has ended.
     """
     _refuse_ended(event)
     begun = clock.now()
@@ -60,11 +60,23 @@ def _refuse_ended(event: Event) -> None:
 def _wake(event_id: int) -> None:
     """Lets the copy's campaign run whatever the real one waits for."""
     Event.objects.filter(id=event_id).update(incident_hold=False)
+    _sign_everything(event_id)
     found = Campaign.objects.get(event_id=event_id)
     names = list(found.steps.filter(state__in=reading.UNAPPROVED).values_list("name", flat=True))
     if names:
         campaign.approve(found, "", names)
     Campaign.objects.filter(id=found.id).update(state=CampaignState.LIVE)
+
+
+def _sign_everything(event_id: int) -> None:
+    """A plan is looked at before a clinician has read its words, too: the copy's sign-offs are there and never end."""
+    SignOff.objects.filter(revoked_at=None).update(review_by=date.max)
+    signed = SignOff.objects.filter(revoked_at=None).values("version")
+    unsigned = Version.objects.filter(template__event=event_id, health=True).exclude(id__in=signed)
+    SignOff.objects.bulk_create(
+        SignOff(version=version, reviewer="", signed_at=clock.now(), review_by=date.max, sources=[])
+        for version in unsigned
+    )
 
 
 class Run:

@@ -17,9 +17,7 @@ pytestmark = pytest.mark.timeout(240)
 def test_a_killed_broker_that_comes_back_loses_nothing(station):
     station.event()
     people = station.entrants(1_500)
-    station.command("campaign", "load", station.plan(a_step("tip")), "--event", "race")
-    station.command("campaign", "approve", "race")
-    station.command("campaign", "start", "race")
+    station.campaign(a_step("tip"))
     running = subprocess.Popen(
         [sys.executable, "-m", "campaigns.cli", "run", "--bind", "127.0.0.1:0"],
         cwd=ROOT, env=station.env | {"EMAIL_RATE": "100"}, stdout=subprocess.DEVNULL, start_new_session=True,

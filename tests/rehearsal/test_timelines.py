@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
-from people import a_campaign, a_step, an_event, entrant, load
+from people import a_campaign, a_step, an_event, entrant, load, sign_everything
 
 from campaigns import campaign, clock, optout, rehearsal
-from campaigns.models import Event, Wave
+from campaigns.models import Event, SignOff, Wave
 from campaigns.models.words import Channel, Scope, SuppressionReason
 from campaigns.rehearsal import WhatIf
 
@@ -215,6 +215,17 @@ def test_steps_that_nobody_approved_run_as_if_approved_and_say_so(event):
     load(event, TIP)
     figures = of(rehearsed(event), "tip")
     assert (figures.people, figures.state, figures.as_if_approved) == (1, "waiting", True)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_plan_is_rehearsed_before_a_clinician_has_signed_it(event, signed):
+    loaded = load(event, TIP, signed=False)
+    if signed:
+        with clock.standing_at(SUMMER):
+            sign_everything(loaded, SUMMER.date())
+    person = entrant(event)
+    assert timeline(rehearsed(event), person.id)[0][:2] == ("tip", "email")
+    assert SignOff.objects.count() == signed
 
 
 def test_segments_and_cost_are_those_of_the_texts_as_rendered(event, settings):
