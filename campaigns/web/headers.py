@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 Respond = Callable[[HttpRequest], HttpResponse]
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """No script of any kind, no inline style, nothing from elsewhere."""
