@@ -3,12 +3,13 @@
 It knows addresses and consents; it must not know pages, commands or deliveries: the next claim asks again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from campaigns import addresses, clock, revision
 from campaigns.models import Consent, ConsentEvent, Entrant, Organiser, Suppression
@@ -110,6 +111,60 @@ def undo(entrant: Entrant, stop: Stop, wording: str) -> bool:
     _answer(withdrawn, granted=True, withdrawn_at=None, source=f"{PAGE}, undone", wording=wording)
     _bump(_people(entrant, stop.channel))
     return True
+
+
+@transaction.atomic
+def choose(entrant: Entrant, channel: Channel, wanted: Collection[Purpose], wording: str) -> bool:
+    """Sets what an address gets on a channel to what its owner has ticked; returns whether anything changed.
+
+    Of an email address tips and sponsor messages can be chosen, of a phone news of the race as well. Who unticks tips
+    and sponsor has stopped them for everyone on the address; a tick takes one's own stop back. What a bounce, a
+    complaint, STOP or a person closed stays closed. `wording` is what stood beside the ticks.
+    """
+    ticked = set(CHOICES[channel]) & set(wanted)
+    changed = _open_or_close(entrant, channel, ticked)
+    consents = Consent.objects.filter(entrant__in=_people(entrant, channel), channel=channel)
+    off = consents.filter(granted=True, purpose__in=set(CHOICES[channel]) - ticked)
+    changed |= bool(_answer(off, granted=False, withdrawn_at=clock.now(), source=PAGE))
+    on = consents.filter(
+        Q(entrant=entrant) | Q(withdrawn_at__isnull=False), granted=False, purpose__in=ticked
+    )
+    changed |= bool(_answer(on, granted=True, withdrawn_at=None, source=PAGE, wording=wording))
+    changed |= _first_yes(entrant, channel, ticked, wording)
+    if changed:
+        _bump(_people(entrant, channel))
+    return changed
+
+
+CHOICES = {
+    Channel.EMAIL: (Purpose.TIPS, Purpose.SPONSOR),
+    Channel.SMS: (Purpose.SERVICE, Purpose.TIPS, Purpose.SPONSOR),
+}
+"""What can be ticked: an email about the race itself comes with the entry, a text of any kind needs a yes."""
+
+
+def _open_or_close(entrant: Entrant, channel: Channel, ticked: Collection[Purpose]) -> bool:
+    """Takes back the owner's own stops where something is ticked; without tips and sponsor these are stopped."""
+    tips = TIPS_BY_EMAIL if channel == Channel.EMAIL else TIPS_BY_TEXT
+    stops = [ALL_TEXTS] if channel == Channel.SMS and ticked else []
+    wants_tips = bool(set(ticked) & set(tips.purposes))
+    own = [found for stop in [*stops, *([tips] if wants_tips else [])] if (found := _own_stop(entrant, stop))]
+    for found in own:
+        found.delete()
+    closed = False if wants_tips else _close(entrant, tips)[0]
+    return bool(own) or closed
+
+
+def _first_yes(entrant: Entrant, channel: Channel, purposes: Collection[Purpose], wording: str) -> bool:
+    """A yes to what this entrant was never asked; returns whether there was any."""
+    known = set(Consent.objects.filter(entrant=entrant, channel=channel).values_list("purpose", flat=True))
+    values: dict[str, Any] = {
+        "entrant": entrant, "channel": channel, "granted": True, "source": PAGE, "wording": wording, "at": clock.now(),
+    }  # fmt: skip
+    fresh = [purpose for purpose in purposes if purpose not in known]
+    Consent.objects.bulk_create(Consent(purpose=purpose, **values) for purpose in fresh)
+    ConsentEvent.objects.bulk_create(ConsentEvent(purpose=purpose, **values) for purpose in fresh)
+    return bool(fresh)
 
 
 def standing(entrant: Entrant, channel: Channel) -> Standing:

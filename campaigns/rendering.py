@@ -223,6 +223,11 @@ def _at_noon_start(event: Event, when: str) -> datetime:
     return schedule.moment(schedule.parse_when(when), event.date, event.zone, time(12))
 
 
+def topic(version_id: int, channel: Channel) -> str:
+    """What a message is about, in a few words for its readers."""
+    return compiled_version(version_id, channel, "#14573D").front.topic
+
+
 @lru_cache(maxsize=256)
 def made_frame(headers: content.StepHeaders, email: content.CompiledEmail) -> content.Frame:
     """A frame takes some milliseconds to make, so a step's blocks share one."""

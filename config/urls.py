@@ -2,11 +2,12 @@
 
 from django.urls import URLPattern, path
 
-from campaigns.web import health, message, start, stops
+from campaigns.web import calendar, health, message, start, stops
 
 urlpatterns: list[URLPattern] = [
     path("", start.start, name="start"),
     path("u/<str:token>", stops.by_email, name="email-stop"),
+    path("u/<str:token>/calendar.ics", calendar.feed, name="calendar"),
     path("s/<str:code>", stops.by_text, name="text-stop"),
     path("m/<str:code>", message.in_browser, name="message"),
     path("healthz", health.alive),

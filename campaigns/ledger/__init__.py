@@ -5,6 +5,7 @@ Every statement that decides who gets a message stands here as SQL, with the ind
 
 from campaigns.ledger.claiming import Claim, Claimed, claim, next_step
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
+from campaigns.ledger.looking_ahead import Coming, coming
 from campaigns.ledger.looking_back import Sent, sent_email
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
 from campaigns.ledger.opening import ONLY_SERVICE_FROM, open_chunk, steps_to_open
@@ -20,11 +21,13 @@ __all__ = [
     "SHOWN_STATE",
     "Claim",
     "Claimed",
+    "Coming",
     "Result",
     "Sent",
     "bump_stop_signal",
     "cancel",
     "claim",
+    "coming",
     "finish_steps",
     "free_chunk",
     "hold",

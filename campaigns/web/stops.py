@@ -7,7 +7,7 @@ cookie; whoever holds the link holds the right to press, so the forms need no CS
 import re
 from datetime import date
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from campaigns import clock, optout
 from campaigns.models import Entrant
 from campaigns.models.words import Channel
-from campaigns.web import guessing
+from campaigns.web import guessing, preferences
 from campaigns.web.health import PLAIN
 
 ONE_CLICK_FIELD = "List-Unsubscribe"
@@ -27,8 +27,8 @@ _LINK = re.compile(r"[A-Za-z0-9_-]{1,64}")
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def by_email(request: HttpRequest, token: str) -> HttpResponse:
-    """`/u/<token>`: stop tips by email, with a mail program's one click or on the page."""
-    entrant = _entrant(token=token)
+    """`/u/<token>`: what comes and why; stop tips with a mail program's one click or on the page, or choose."""
+    entrant = entrant_of(token=token)
     if request.method != "POST":
         return _email_page(request, entrant) if entrant else _unknown_link(request)
     if entrant is None:
@@ -36,7 +36,7 @@ def by_email(request: HttpRequest, token: str) -> HttpResponse:
     if ONE_CLICK_FIELD in request.POST:
         optout.stop_tips_by_email(entrant, source=optout.ONE_CLICK)
         return _quiet()
-    return _email_page(request, entrant, pressed=_press_on_email(entrant, request.POST.get("press", "")))
+    return _email_page(request, entrant, pressed=_press_on_email(entrant, request.POST))
 
 
 @csrf_exempt
@@ -45,7 +45,7 @@ def by_text(request: HttpRequest, code: str) -> HttpResponse:
     """`/s/<code>`: stop tips by text, or every text. The code is short, so guessing is slowed down."""
     if guessing.is_blocked(request):
         return _too_many(request)
-    entrant = _entrant(short_code=code)
+    entrant = entrant_of(short_code=code)
     if entrant is None:
         guessing.count_miss(request)
         return _quiet() if request.method == "POST" else _unknown_link(request)
@@ -54,13 +54,20 @@ def by_text(request: HttpRequest, code: str) -> HttpResponse:
     return _text_page(request, entrant, pressed=_press_on_text(entrant, request.POST.get("press", "")))
 
 
-def _press_on_email(entrant: Entrant, press: str) -> str:
+def _press_on_email(entrant: Entrant, form: QueryDict) -> str:
     """Does what was pressed and returns its name. A POST that says nothing we know is a stop."""
-    if press == "undo-tips":
-        optout.undo(entrant, optout.TIPS_BY_EMAIL, wording="Send me tips by email again")
-        return press
-    optout.stop_tips_by_email(entrant)
-    return "stop-tips"
+    press = form.get("press", "")
+    if press == "choose":
+        preferences.choose(entrant, form)
+    elif press == "undo-tips":
+        stops = (optout.TIPS_BY_EMAIL, optout.TIPS_BY_TEXT)
+        undone = [optout.undo(entrant, stop, wording="Send me tips again") for stop in stops]
+        return press if any(undone) else ""
+    else:
+        optout.stop_tips_by_email(entrant)
+        optout.stop_tips_by_text(entrant)
+        return "stop-tips"
+    return press
 
 
 def _press_on_text(entrant: Entrant, press: str) -> str:
@@ -78,9 +85,16 @@ def _press_on_text(entrant: Entrant, press: str) -> str:
 
 
 def _email_page(request: HttpRequest, entrant: Entrant, pressed: str = "") -> HttpResponse:
-    standing = optout.standing(entrant, Channel.EMAIL)
-    words = {"standing": standing, "stop": optout.TIPS_BY_EMAIL, "pressed": pressed, **_about(entrant)}
-    return render(request, "email_stop.html", words)
+    return render(
+        request,
+        "preferences.html",
+        {
+            "pressed": pressed,
+            "calendar": f"/u/{entrant.token}/calendar.ics",
+            **preferences.shown(entrant, clock.now()),
+            **_about(entrant),
+        },
+    )
 
 
 def _text_page(request: HttpRequest, entrant: Entrant, pressed: str = "") -> HttpResponse:
@@ -107,10 +121,15 @@ def _shown(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b %Y}"
 
 
-def _entrant(**link: str) -> Entrant | None:
+def entrant_of(**link: str) -> Entrant | None:
+    """The entrant whom a link names by `token` or `short_code`."""
     if not all(_LINK.fullmatch(part) for part in link.values()):
         return None
-    return Entrant.objects.select_related("event__organiser", "race").filter(**link).first()
+    return (
+        Entrant.objects.select_related("event__organiser", "event__campaign", "race", "wave")
+        .filter(**link)
+        .first()
+    )
 
 
 def _quiet() -> HttpResponse:

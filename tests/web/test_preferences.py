@@ -1,13 +1,30 @@
-"""/u/<token>: one click in a mail program, or one press on the page, stops tips; looking changes nothing."""
+"""/u/<token>: one click or one press stops tips, ticks choose, and the page tells what comes next and what was sent."""
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 from django.test import Client
-from reigate import EMAIL_TIPS, SMS_TIPS, dump, granted, make_entrant, make_event
+from icalendar import Calendar
+from people import DUE, a_campaign, a_step, an_event, queue, the_step
+from people import entrant as an_entrant
+from reigate import (
+    EMAIL_SPONSOR,
+    EMAIL_TIPS,
+    SMS_SERVICE,
+    SMS_SPONSOR,
+    SMS_TIPS,
+    dump,
+    granted,
+    make_entrant,
+    make_event,
+)
 from time_machine import travel
 
-from campaigns.models import ConsentEvent, Entrant, Suppression
+from campaigns import campaign, ledger
+from campaigns.models import ConsentEvent, Delivery, Entrant, Suppression
 from campaigns.models.words import Channel, Scope, SuppressionReason
 
 pytestmark = pytest.mark.django_db
@@ -82,14 +99,22 @@ def test_other_methods_are_refused(browser: Client, entrant: Entrant) -> None:
 
 def test_the_page_tells_who_writes_why_and_what_comes(browser: Client, entrant: Entrant) -> None:
     shown = page(browser, entrant)
-    for words in ("Run Reigate 2027", "Run Reigate Ltd", "for the 10K", "Stop all tips", "still come"):
+    for words in (
+        "Run Reigate 2027",
+        "Run Reigate Ltd",
+        "entered the 10K",
+        "Stop all tips",
+        "comes with your entry",
+    ):
         assert words in shown
-    assert "Health tips come to this email address." in shown
-    assert shown.count("<form") == 1
+    assert "Health tips are on." in shown
+    assert shown.count('value="stop-tips"') == 1
 
 
 def test_the_page_does_not_offer_what_is_not_on(browser: Client) -> None:
-    assert "No tips come to this email address." in page(browser, make_entrant(make_event(), yes=()))
+    shown = page(browser, make_entrant(make_event(), yes=()))
+    assert "Health tips are off." in shown
+    assert "stop-tips" not in shown
 
 
 def test_the_press_says_what_was_done_and_offers_to_undo_it(browser: Client, entrant: Entrant) -> None:
@@ -107,8 +132,8 @@ def test_undo_brings_tips_back(browser: Client, entrant: Entrant) -> None:
     browser.post(f"/u/{entrant.token}", {"press": "stop-tips"})
     shown = browser.post(f"/u/{entrant.token}", {"press": "undo-tips"}).content.decode()
     assert "Your stop is undone" in shown
-    assert "come to this email address again" in shown
-    assert EMAIL_TIPS in granted(entrant)
+    assert "comes to you again" in shown
+    assert {EMAIL_TIPS, SMS_TIPS} <= set(granted(entrant))
     assert not Suppression.objects.exists()
 
 
@@ -116,7 +141,7 @@ def test_undo_does_not_claim_more_than_it_did(browser: Client) -> None:
     entrant = make_entrant(make_event(), yes=())
     browser.post(f"/u/{entrant.token}", {"press": "stop-tips"})
     shown = browser.post(f"/u/{entrant.token}", {"press": "undo-tips"}).content.decode()
-    assert "come to this email address again" not in shown
+    assert "comes to you again" not in shown
 
 
 def test_undo_is_not_offered_for_a_bounce_and_does_nothing(browser: Client, entrant: Entrant) -> None:
@@ -128,7 +153,10 @@ def test_undo_is_not_offered_for_a_bounce_and_does_nothing(browser: Client, entr
         reason=SuppressionReason.BY_HAND,
         at=entrant.created_at,
     )
-    assert "<form" not in page(browser, entrant)
+    shown = page(browser, entrant)
+    assert 'value="undo-tips"' not in shown
+    assert shown.count(" disabled") == 2
+    assert "write to the organiser" in shown
     before = dump()
     answer = browser.post(f"/u/{entrant.token}", {"press": "undo-tips"}).content.decode()
     assert "undone" not in answer
@@ -185,3 +213,177 @@ def test_days_to_go_are_counted_where_the_race_is(
     with travel(moment, tick=False):
         shown = page(browser, entrant)
     assert words in shown if words else "bib-number" not in shown
+
+
+# One press stops all tips
+
+
+def test_a_press_stops_tips_by_text_as_well_and_one_click_does_not(browser: Client, entrant: Entrant) -> None:
+    browser.post(f"/u/{entrant.token}", ONE_CLICK)
+    assert SMS_TIPS in granted(entrant)
+    browser.post(f"/u/{entrant.token}", {"press": "stop-tips"})
+    assert {EMAIL_TIPS, SMS_TIPS, EMAIL_SPONSOR, SMS_SPONSOR}.isdisjoint(granted(entrant))
+    assert SMS_SERVICE in granted(entrant)
+
+
+# Choices
+
+
+def choose(browser: Client, entrant: Entrant, *on: str) -> str:
+    return browser.post(f"/u/{entrant.token}", {"press": "choose", "on": on}).content.decode()
+
+
+def test_what_is_ticked_is_on_and_nothing_else(browser: Client, entrant: Entrant) -> None:
+    shown = choose(browser, entrant, "email-tips", "sms-service")
+    assert "Your choice is saved" in shown
+    assert set(granted(entrant)) == {EMAIL_TIPS, SMS_SERVICE}
+    assert 'value="email-tips" checked' in shown
+    assert 'value="email-sponsor" checked' not in shown
+
+
+def test_a_tick_says_yes_for_the_first_time_in_the_words_beside_it(browser: Client) -> None:
+    entrant = make_entrant(make_event(), yes=())
+    choose(browser, entrant, "email-tips")
+    assert set(granted(entrant)) == {EMAIL_TIPS}
+    told = ConsentEvent.objects.get()
+    assert (told.granted, told.wording) == (True, "Health tips by email")
+
+
+def test_a_tick_takes_back_ones_own_stop(browser: Client, entrant: Entrant) -> None:
+    browser.post(f"/u/{entrant.token}", {"press": "stop-tips"})
+    choose(browser, entrant, "email-tips", "sms-service")
+    assert set(granted(entrant)) == {EMAIL_TIPS, SMS_SERVICE}
+    assert list(Suppression.objects.values_list("channel", flat=True)) == ["sms"]
+
+
+def test_a_tick_does_not_lift_what_a_bounce_closed(browser: Client, entrant: Entrant) -> None:
+    Suppression.objects.create(
+        organiser=entrant.event.organiser, channel=Channel.EMAIL, address_hash=entrant.email_hash,
+        scope=Scope.ALL, reason=SuppressionReason.HARD_BOUNCE, at=entrant.created_at,
+    )  # fmt: skip
+    choose(browser, entrant, "email-tips")
+    assert Suppression.objects.filter(reason=SuppressionReason.HARD_BOUNCE).exists()
+
+
+def test_no_tick_at_all_is_a_stop(browser: Client, entrant: Entrant) -> None:
+    choose(browser, entrant)
+    assert granted(entrant) == set()
+    assert Suppression.objects.filter(scope=Scope.TIPS_AND_SPONSOR).count() == 2
+
+
+def test_the_same_choice_again_changes_nothing(browser: Client, entrant: Entrant) -> None:
+    choose(browser, entrant, "email-tips")
+    before = dump()
+    choose(browser, entrant, "email-tips")
+    assert dump() == before
+
+
+def test_who_has_no_mobile_is_offered_no_texts(browser: Client) -> None:
+    shown = page(browser, make_entrant(make_event(), mobile=""))
+    assert "email-tips" in shown
+    assert "sms-" not in shown
+
+
+# What comes next, and what was sent
+
+
+def planned(**fields: object) -> Entrant:
+    """An entrant of a campaign with two tips, the first on Tue 3 Aug at 10:00 in London."""
+    event = an_event()
+    loaded = a_campaign(event, a_step(), a_step("later", template="back-pain", when="40 days before, 10:00"))
+    assert loaded.event_id == event.id
+    return an_entrant(event, **fields)
+
+
+@travel("2027-07-22T08:00:00Z", tick=False)
+def test_the_page_opens_with_what_comes_next(browser: Client) -> None:
+    shown = page(browser, planned())
+    assert "Next for you" in shown
+    assert "Tue 3 Aug" in shown
+    assert "by email at 10:00: in 12 days" in shown
+    assert "After that" in shown
+
+
+@travel("2027-07-22T08:00:00Z", tick=False)
+def test_who_has_said_no_is_promised_nothing(browser: Client) -> None:
+    assert "Next for you" not in page(browser, planned(consents=()))
+
+
+@travel("2027-07-22T08:00:00Z", tick=False)
+def test_after_a_stop_nothing_is_promised_any_more(browser: Client) -> None:
+    person = planned()
+    shown = browser.post(f"/u/{person.token}", {"press": "stop-tips"}).content.decode()
+    assert "Next for you" not in shown
+
+
+@travel("2027-07-22T08:00:00Z", tick=False)
+def test_a_stopped_campaign_or_a_cancelled_race_promises_nothing(browser: Client) -> None:
+    person = planned()
+    campaign.cancel_event(person.event)
+    assert "Next for you" not in page(browser, person)
+
+
+def test_what_was_sent_is_listed_with_a_link_that_shows_it(browser: Client) -> None:
+    person = planned()
+    step = the_step(person.event.campaign)
+    [row] = queue(step, [person])
+    claim = ledger.claim(Channel.EMAIL, step.id, DUE, limit=5, lease=LEASE, holder="test")
+    [group] = claim.groups
+    results = [
+        ledger.Result(c.delivery, c.claim, c.carrier, "accepted", version=step.version_id) for c in group
+    ]
+    ledger.settle(Channel.EMAIL, results, DUE)
+    with travel(DUE, tick=False):
+        shown = page(browser, person)
+    assert "Sent to you" in shown
+    link = re.search(r'href="(/m/[^"]+)"', shown)
+    assert link is not None
+    assert browser.get(link[1]).status_code == 200
+    assert Delivery.objects.get().pk == row.pk
+
+
+def test_the_page_is_small(browser: Client) -> None:
+    assert len(page(browser, planned()).encode()) < 40_000
+
+
+# The calendar
+
+
+def calendar(browser: Client, entrant: Entrant) -> Calendar:
+    answer = browser.get(f"/u/{entrant.token}/calendar.ics")
+    assert answer.headers["Content-Type"].startswith("text/calendar")
+    return Calendar.from_ical(answer.content)
+
+
+def entries(browser: Client, entrant: Entrant) -> dict[str, datetime]:
+    return {str(e["summary"]): e["dtstart"].dt for e in calendar(browser, entrant).walk("VEVENT")}
+
+
+@travel("2027-07-22T08:00:00Z", tick=False)
+def test_the_calendar_holds_race_warm_up_and_tips_and_moves_with_the_race(browser: Client) -> None:
+    person = planned(race="10k")
+    found = entries(browser, person)
+    assert found["Run Reigate 2027: 10K"] == datetime(2027, 9, 19, 8, 0, tzinfo=UTC)
+    assert found["Warm up for Run Reigate 2027"] == datetime(2027, 9, 19, 7, 35, tzinfo=UTC)
+    assert datetime(2027, 8, 3, 9, 0, tzinfo=UTC) in found.values()
+    before = {str(e["uid"]) for e in calendar(browser, person).walk("VEVENT")}
+    campaign.move_race(person.event, date(2027, 9, 26))
+    campaign.approve(person.event.campaign, "ann@example.org", [])
+    found = entries(browser, person)
+    assert found["Run Reigate 2027: 10K"] == datetime(2027, 9, 26, 8, 0, tzinfo=UTC)
+    assert datetime(2027, 8, 10, 9, 0, tzinfo=UTC) in found.values()
+    assert {str(e["uid"]) for e in calendar(browser, person).walk("VEVENT")} == before
+
+
+def test_the_calendar_names_nobody(browser: Client) -> None:
+    person = planned(first_name="Zoë", last_name="Quillfeather", bib="88123")
+    text = browser.get(f"/u/{person.token}/calendar.ics").content.decode()
+    for private in ("Zo", "Quillfeather", "88123", person.email, person.mobile, person.token):
+        assert private not in text
+
+
+def test_an_unknown_calendar_is_told_calmly(browser: Client) -> None:
+    assert browser.get("/u/unknown/calendar.ics").status_code == 404
+
+
+LEASE = timedelta(seconds=60)
