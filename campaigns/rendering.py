@@ -225,7 +225,7 @@ def _at_noon_start(event: Event, when: str) -> datetime:
 
 def topic(version_id: int, channel: Channel) -> str:
     """What a message is about, in a few words for its readers."""
-    return compiled_version(version_id, channel, "#14573D").front.topic
+    return compiled_version(version_id, channel, "#14573D", None).front.topic
 
 
 @lru_cache(maxsize=256)

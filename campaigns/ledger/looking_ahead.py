@@ -73,4 +73,5 @@ def _one_step(step: Step, entrant: Entrant, field: Field, params: dict[str, Any]
     CROSS JOIN LATERAL (SELECT COALESCE(x.channel, s.channel) AS channel) o
     WHERE s.id = {step.id} AND e.id = %(entrant)s AND COALESCE(x.state, 'due') = 'due'
         AND ev.cancelled_at IS NULL AND s.state IN ('approved', 'sending', 'done')
-        AND s.approved_hash = s.content_hash AND s.approved_date = ev.date)"""
+        AND s.approved_hash = s.content_hash AND s.approved_date = ev.date
+        AND {gate.SIGNED_OFF})"""
