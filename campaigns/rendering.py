@@ -41,6 +41,8 @@ class Message:
     contact: str
     organiser: str
     postal_address: str
+    text_sender: str = ""
+    """Who a text comes from, where that is not the usual sender."""
     email: content.CompiledEmail | None = None
     sms: content.CompiledSms | None = None
 
@@ -106,6 +108,7 @@ class Message:
             body=self.sms.render(self.values(group, now)),
             status_callback="",
             validity_seconds=max(60, min(left, LONGEST_VALIDITY)),
+            sender=self.text_sender,
         )
 
     @cached_property
@@ -183,6 +186,7 @@ def message_of(step: Step, channel: Channel, version_id: int | None = None) -> M
         contact=event.contact_email,
         organiser=event.organiser.name,
         postal_address=event.postal_address or event.venue or event.organiser.name,
+        text_sender=settings.TWILIO_ALERT_FROM if step.kind == StepKind.ALERT else "",
         email=compiled if isinstance(compiled, content.CompiledEmail) else None,
         sms=compiled if isinstance(compiled, content.CompiledSms) else None,
     )

@@ -36,13 +36,17 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One finished text. `to` is E.164; an empty `status_callback` asks for none; validity is in seconds."""
+    """One finished text. `to` is E.164; an empty `status_callback` asks for none; validity is in seconds.
+
+    An empty `sender` is the channel's own.
+    """
 
     key: int
     to: str
     body: str
     status_callback: str
     validity_seconds: int
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class TwilioChannel:
     ) -> None:
         self._http = TwilioHttp(base_url, in_flight, connect_timeout, read_timeout)
         self._messages = Client(account_sid, auth_token, http_client=self._http).messages
-        self._sender = {"messaging_service_sid" if _SERVICE_SID.fullmatch(sender) else "from_": sender}
+        self._sender = sender
         self._in_flight = in_flight
         self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="twilio")
 
@@ -90,7 +90,7 @@ class TwilioChannel:
             "to": message.to,
             "body": message.body,
             "validity_period": max(1, min(message.validity_seconds, _LONGEST_VALIDITY)),
-            **self._sender,
+            **_sender_field(message.sender or self._sender),
         }
         if message.status_callback:
             fields["status_callback"] = message.status_callback
@@ -98,6 +98,10 @@ class TwilioChannel:
         if not sid:
             return _doubt(message, "The answer to the request has no message sid: is TWILIO_BASE_URL right?")
         return Outcome(message.key, Kind.ACCEPTED, "201", provider_ref=str(sid))
+
+
+def _sender_field(sender: str) -> dict[str, str]:
+    return {"messaging_service_sid" if _SERVICE_SID.fullmatch(sender) else "from_": sender}
 
 
 def _remaining(answers: SimpleQueue[Outcome], waiting: int) -> Iterator[Outcome]:
