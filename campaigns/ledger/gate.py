@@ -4,13 +4,19 @@ openings and claims apart."""
 from django.db import connection
 
 GATE = """(
-    ev.cancelled_at IS NULL
-    AND (s.kind = 'alert' OR (c.state = 'live' AND NOT ev.incident_hold))
-    AND s.state IN ('approved', 'sending', 'done')
+    s.state IN ('approved', 'sending', 'done')
     AND s.approved_hash = s.content_hash
-    AND s.approved_date = ev.date
+    AND (s.kind = 'alert' OR (
+        ev.cancelled_at IS NULL
+        AND c.state = 'live'
+        AND NOT ev.incident_hold
+        AND s.approved_date = ev.date))
 )"""
-"""Live campaign, no incident hold, approved as it stands for the date it stands on; aliases s, c, ev."""
+"""Live campaign, no incident hold, approved as it stands for the date it stands on; aliases s, c, ev.
+
+An alert that was released goes out whatever becomes of the campaign and the race: that the race is cancelled, or
+has moved, is what it tells.
+"""
 
 SIGNED_OFF = """(
     s.kind = 'alert' OR NOT EXISTS (

@@ -67,7 +67,7 @@ class Field:
         return fields
 
     def moments(self, step: Step, now: datetime) -> Moments:
-        """The moments of a step; the catch-up and alerts, which have no `when`, are due now."""
+        """The moments of a step. Without a `when`, an alert is due from its press on, and the catch-up now."""
         places: list[tuple[int, int | None, time]] = [(race.id, None, race.start) for race in self.races]
         places += [(wave.race_id, wave.id, wave.start) for wave in self.waves]
         due = [self._due(step, start, now) for _, _, start in places]
@@ -83,6 +83,8 @@ class Field:
         return parse(step.audience, [race.slug for race in self.races], [wave.name for wave in self.waves])
 
     def _due(self, step: Step, start: time, now: datetime) -> datetime:
-        if step.kind != StepKind.PLANNED:
+        if step.kind == StepKind.ALERT:
+            return step.approved_at or now
+        if step.kind == StepKind.CATCH_UP:
             return now
         return schedule.moment(schedule.parse_when(step.when), self.event.date, self.event.zone, start)

@@ -430,7 +430,7 @@ def test_what_is_stopped_stays_where_it_is(db, stopped):
         assert len(claim_at(DUE, the_step(loaded)).groups) == 2
 
 
-@pytest.mark.parametrize("stopped", [pause, stop, incident_hold])
+@pytest.mark.parametrize("stopped", [pause, stop, incident_hold, cancelled, race_moved])
 def test_alerts_go_on_while_everything_planned_is_stopped(db, stopped):
     event = an_event()
     loaded = a_campaign(event)
