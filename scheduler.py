@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
@@ -22,10 +22,11 @@ PIECE = 0.2
 
 @dataclass(frozen=True)
 class Due:
-    """What a tick found: the channels with messages to send, and whether it left work of its own."""
+    """What a tick found: the channels with messages to send, those with alerts, and whether it left work."""
 
     channels: list[Channel]
     more: bool
+    alerts: list[Channel] = field(default_factory=list)
 
 
 def tick(piece: float = PIECE) -> Due:
@@ -42,7 +43,13 @@ def tick(piece: float = PIECE) -> Due:
     finished &= _work_through(ledger.steps_to_free(), lambda step: ledger.free_chunk(step, now), end)
     finished &= _work_through(ledger.steps_to_open(now), lambda step: _open(step, now), end)
     ledger.finish_steps()
-    return Due([channel for channel in Channel if ledger.next_step(channel, now) is not None], not finished)
+    return Due(_waiting(now), not finished, _waiting(now, alerts_only=True))
+
+
+def _waiting(now: datetime, *, alerts_only: bool = False) -> list[Channel]:
+    return [
+        channel for channel in Channel if ledger.next_step(channel, now, alerts_only=alerts_only) is not None
+    ]
 
 
 def _open(step_id: int, now: datetime) -> bool:

@@ -26,6 +26,10 @@ from config.environment import SERVICE_VARIABLE  # noqa: E402
 SLOTS = {Channel.EMAIL: 8, Channel.SMS: 2}
 """Drains of a channel at once, over all machines."""
 
+ALERT_SLOTS = {Channel.EMAIL: 4, Channel.SMS: 2}
+"""Drains of a channel that take alerts alone, over all machines. The clock's worker has a thread for each and two
+more (`cli/processes.py`): with every one of them at a server that hangs, the ticks go on."""
+
 QUEUES = ("clock", "alerts", "email", "sms")
 
 
@@ -86,6 +90,8 @@ def tick() -> None:
     """Looks at what is due and wakes the drains that have something to do."""
     connection.close_if_unusable_or_obsolete()
     due = scheduler.tick()
+    for channel in due.alerts:
+        wake_alerts(channel)
     for channel in due.channels:
         for _ in range(WAKE[channel]):
             enqueue(drain, channel, queue=channel, expires=2)
@@ -97,7 +103,7 @@ def tick() -> None:
 def drain(channel: str) -> None:
     """Sends what is due on a channel for one slice, if one of its slots is free, and goes on if there is more."""
     connection.close_if_unusable_or_obsolete()
-    if not hold_slot(Channel(channel), SLOTS[Channel(channel)]):
+    if hold_slot(Channel(channel), SLOTS[Channel(channel)]) is None:
         return
     try:
         more = own_drain(Channel(channel)).run()
@@ -105,6 +111,27 @@ def drain(channel: str) -> None:
         free_slots()
     if more:
         enqueue(drain, channel, queue=channel, expires=2)
+
+
+@app.task(name="alert")
+def drain_alerts(channel: str) -> None:
+    """As `drain`, for alerts alone."""
+    connection.close_if_unusable_or_obsolete()
+    slot = hold_slot(Channel(channel), ALERT_SLOTS[Channel(channel)], alerts=True)
+    if slot is None:
+        return
+    try:
+        more = own_alert_drain(Channel(channel), slot).run()
+    finally:
+        free_slots()
+    if more:
+        enqueue(drain_alerts, channel, queue="alerts", expires=2)
+
+
+def wake_alerts(channel: Channel) -> None:
+    """Has every drain for alerts look at once; the ordinary ones take alerts first at their next block."""
+    for _ in range(ALERT_SLOTS[channel]):
+        enqueue(drain_alerts, channel, queue="alerts", expires=2)
 
 
 WAKE = {Channel.EMAIL: 2, Channel.SMS: 1}
@@ -115,6 +142,12 @@ WAKE = {Channel.EMAIL: 2, Channel.SMS: 1}
 def own_drain(channel: Channel) -> Drain:
     """This process's drain, whose connections outlive a task."""
     return Drain(channel)
+
+
+@cache
+def own_alert_drain(channel: Channel, slot: int) -> Drain:  # noqa: ARG001 - one drain a slot
+    """This process's drain for alerts in a slot: who holds the slot is the only one who uses it."""
+    return Drain(channel, alerts_only=True)
 
 
 def enqueue(task: Any, *args: str, queue: str, expires: int) -> None:

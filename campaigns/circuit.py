@@ -6,8 +6,10 @@ Its state is in Postgres, so that all workers and the pages see the same.
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from django.db import connection
+from django.db.models import Q
 
 from campaigns.channels.outcomes import Kind, Outcome
 from campaigns.models import Circuit
@@ -15,6 +17,9 @@ from campaigns.models.words import Channel
 
 PROBE_EVERY = {"policy": timedelta(seconds=60), "transient": timedelta(seconds=5)}
 """A wrong password waits for a person; a mail server that does not answer is often back in seconds."""
+
+ALERT_KNOCKS_EVERY = timedelta(seconds=3)
+"""How often an alert tries a provider that is taken for stopped."""
 
 
 class UnknownRefusals:
@@ -40,6 +45,8 @@ class Allowance:
     """How much may be claimed now: everything, one message as a probe, or nothing."""
 
     limit: int | None
+    turn: Literal["probe_at", "alert_knocks_at"] = "probe_at"
+    """Which of the circuit's times was moved on for it."""
 
     @property
     def nothing(self) -> bool:
@@ -57,10 +64,26 @@ def allowance(channel: Channel, now: datetime) -> Allowance:
     return Allowance(1 if won else 0)
 
 
+def alert_allowance(channel: Channel, now: datetime) -> Allowance:
+    """What the circuit lets through of an alert, which waits for nobody's probe and is nobody's probe.
+
+    While the circuit is open one message of it knocks every few seconds. It is not spent by that: what the provider
+    refuses for a reason that concerns everyone, or never takes, is due again and has used no attempt. Were alerts
+    to wait for an ordinary message, a quiet morning would have none, and the alert would never leave.
+    """
+    circuit = Circuit.objects.get(channel=channel)
+    if circuit.opened_at is None:
+        return Allowance(None)
+    won = Circuit.objects.filter(
+        Q(alert_knocks_at=None) | Q(alert_knocks_at__lte=now), channel=channel
+    ).update(alert_knocks_at=now + ALERT_KNOCKS_EVERY)
+    return Allowance(1 if won else 0, "alert_knocks_at")
+
+
 def unused(channel: Channel, allowed: Allowance, now: datetime) -> None:
     """Gives a probe back that found nobody to send to: those who may not be written to prove nothing."""
     if allowed.limit:
-        Circuit.objects.filter(channel=channel, opened_at__isnull=False).update(probe_at=now)
+        Circuit.objects.filter(channel=channel, opened_at__isnull=False).update(**{allowed.turn: now})
 
 
 def opened(channel: Channel, kind: str, reason: str, now: datetime) -> None:
@@ -75,5 +98,5 @@ def opened(channel: Channel, kind: str, reason: str, now: datetime) -> None:
 def closed(channel: Channel) -> None:
     """A message got through: everything may go again."""
     Circuit.objects.filter(channel=channel, opened_at__isnull=False).update(
-        opened_at=None, probe_at=None, reason=""
+        opened_at=None, probe_at=None, alert_knocks_at=None, reason=""
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol, TypeVar
 
@@ -77,10 +77,15 @@ def awake() -> float:
 
 
 class Drain:
-    """One process's way of sending on one channel; its connection to the provider outlives a slice."""
+    """One process's way of sending on one channel; its connection to the provider outlives a slice.
 
-    def __init__(self, channel: Channel) -> None:
+    Every drain takes alerts first. One with `alerts_only` takes nothing else, so that it never stands behind a tip.
+    Used by one thread at a time.
+    """
+
+    def __init__(self, channel: Channel, *, alerts_only: bool = False) -> None:
         self.channel = channel
+        self.alerts_only = alerts_only
         self.unknown = circuit.UnknownRefusals()
 
     @cached_property
@@ -98,12 +103,11 @@ class Drain:
 
     @cached_property
     def pacing(self) -> Pacing:
-        rate = settings.EMAIL_RATE if self.channel == Channel.EMAIL else settings.SMS_RATE
-        # A Redis that is away is answered by "no grant": tries inside the client would only hold the drain.
-        client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
-        )
-        return Pacing(client, f"pacing:{self.channel}", rate)
+        return shared_pacing(self.channel)
+
+    @cached_property
+    def alert_pacing(self) -> Pacing:
+        return shared_pacing(self.channel, urgent=True)
 
     def run(self, seconds: float = SLICE) -> bool:
         """Sends for at most about `seconds`; True when there is more to do at once."""
@@ -113,7 +117,7 @@ class Drain:
         while time.monotonic() < end:
             if not self._block():
                 return False
-        return ledger.next_step(self.channel, clock.now()) is not None
+        return ledger.next_step(self.channel, clock.now(), alerts_only=self.alerts_only) is not None
 
     def _recovered(self) -> bool:
         """Settles what this process could not settle when it lost its database, and what dead ones left here.
@@ -135,35 +139,40 @@ class Drain:
     def _block(self) -> bool:
         """One block of one step; False when there is nothing that may be sent now."""
         now = clock.now()
-        step_id = ledger.next_step(self.channel, now)
-        if step_id is None:
+        turn = self._turn(now)
+        if turn is None or turn.allowed.nothing:
             return False
-        allowed = circuit.allowance(self.channel, now)
-        if allowed.nothing:
-            return False
-        grant = self.pacing.grant(allowed.limit or BLOCK)
+        allowed, grant = turn.allowed, turn.pacing.grant(turn.allowed.limit or BLOCK)
         if not grant.count:
             circuit.unused(self.channel, allowed, now)
             time.sleep(min(grant.start_delay, STOP_SIGNAL_AGE))
             return True
         signal = StopSignal()
         claim = ledger.claim(
-            self.channel, step_id, now, limit=min(grant.count, BLOCK), lease=LEASE, holder=self.journal.name
+            self.channel, turn.step, now, limit=min(grant.count, BLOCK), lease=LEASE, holder=self.journal.name
         )
         if claim.groups:
-            self._send(claim, signal, grant)
+            self._send(claim, signal, turn.pacing, grant)
         else:
             circuit.unused(self.channel, allowed, now)
         return bool(claim.groups or claim.passed_over)
 
-    def _send(self, claim: ledger.Claim, signal: StopSignal, grant: Grant) -> None:
+    def _turn(self, now: datetime) -> "Turn | None":
+        """Whose turn it is: an alert's, else the longest due step's."""
+        alert = ledger.next_step(self.channel, now, alerts_only=True)
+        if alert is not None:
+            return Turn(alert, circuit.alert_allowance(self.channel, now), self.alert_pacing)
+        step = None if self.alerts_only else ledger.next_step(self.channel, now)
+        return None if step is None else Turn(step, circuit.allowance(self.channel, now), self.pacing)
+
+    def _send(self, claim: ledger.Claim, signal: StopSignal, pacing: Pacing, grant: Grant) -> None:
         """Renders and hands over a block; whatever happens, every row of it is settled, held or released."""
         step, block = self._prepared(claim)
         try:
             if self.channel == Channel.EMAIL:
-                self._carry(block, block.emails(), signal, grant)
+                self._carry(block, pacing.in_turn(block.emails(), _units, signal.may_continue, grant), signal)
             else:
-                self._carry(block, block.texts(), signal, grant)
+                self._carry(block, pacing.in_turn(block.texts(), _units, signal.may_continue, grant), signal)
             if block.got_through:
                 circuit.closed(self.channel)
         except ChannelDown as down:
@@ -186,8 +195,7 @@ class Drain:
             ledger.release(claim.fences)
             raise
 
-    def _carry(self, block: "Block", messages: Iterable[M], signal: StopSignal, grant: Grant) -> None:
-        in_turn = self.pacing.in_turn(messages, _units, signal.may_continue, grant)
+    def _carry(self, block: "Block", in_turn: Iterable[M], signal: StopSignal) -> None:
         carrier: Carrier[M] = self.carrier  # type: ignore[assignment]
         for outcome in carrier.send(block.noted(in_turn, self.journal), signal.may_continue):
             block.take(outcome)
@@ -199,6 +207,15 @@ class Drain:
                 signal.risen = block.shut = True
             if outcome.kind == Kind.MESSAGE:
                 signal.risen = True  # the words would be refused for everyone after this one
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The step whose turn it is, how much of it may be claimed, and the pacing that its kind has."""
+
+    step: int
+    allowed: circuit.Allowance
+    pacing: Pacing
 
 
 @dataclass
@@ -317,18 +334,29 @@ def _units(message: Email | Sms) -> int:
     return content.segments(message.body).count if isinstance(message, Sms) else 1
 
 
-def hold_slot(channel: Channel, slots: int) -> bool:
-    """Takes one of the channel's slots for this database session; False when all are taken.
+def shared_pacing(channel: Channel, *, urgent: bool = False) -> Pacing:
+    """The channel's rate, which everyone who sends on it shares."""
+    rate = settings.EMAIL_RATE if channel == Channel.EMAIL else settings.SMS_RATE
+    # A Redis that is away is answered by "no grant": tries inside the client would only hold the drain.
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+    )
+    return Pacing(client, f"pacing:{channel}", rate, urgent=urgent)
 
-    A session's advisory lock goes with its connection: a killed process frees it, and Redis has no say in it.
+
+def hold_slot(channel: Channel, slots: int, *, alerts: bool = False) -> int | None:
+    """Takes one of the channel's slots for this database session; its number, or None when all are taken.
+
+    Alerts have slots of their own. A session's advisory lock goes with its connection: a killed process frees it,
+    and Redis has no say in it.
     """
-    kind = SLOT_KINDS[channel]
+    kind = (ALERT_SLOT_KINDS if alerts else SLOT_KINDS)[channel]
     with connection.cursor() as cursor:
         for number in range(slots):
             cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, number])
             if cursor.fetchone()[0]:
-                return True
-    return False
+                return number
+    return None
 
 
 def free_slots() -> None:
@@ -338,3 +366,4 @@ def free_slots() -> None:
 
 
 SLOT_KINDS = {Channel.EMAIL: 101, Channel.SMS: 102}
+ALERT_SLOT_KINDS = {Channel.EMAIL: 103, Channel.SMS: 104}

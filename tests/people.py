@@ -190,11 +190,11 @@ def the_step(loaded: Campaign, name: str = "tip") -> Step:
     return Step.objects.get(campaign=loaded, name=name)
 
 
-def an_alert(loaded: Campaign, channel: str = "email", **fields: Any) -> Step:
+def an_alert(loaded: Campaign, channel: str = "email", *, source: str = "Heat.", **fields: Any) -> Step:
     """An alert that was released: a step of its own, approved for the event's date."""
     template, _ = Template.objects.get_or_create(event=loaded.event, channel=channel, name="alert-heat")
     version = template.versions.first() or template.versions.create(
-        number=1, source="Heat.", content_hash="heat", created_at=AT
+        number=1, source=source, content_hash="heat", created_at=AT
     )
     defaults = {
         "name": f"heat#{next(_numbers)}",

@@ -15,6 +15,7 @@ from people import (
     DUE,
     a_campaign,
     a_step,
+    an_alert,
     an_event,
     elsewhere,
     entrant,
@@ -47,9 +48,11 @@ def box(settings) -> Iterator[Postbox]:
         yield box
 
 
-def drain(channel: Channel = Channel.EMAIL, at=DUE, seconds: float = 10) -> bool:
+def drain(
+    channel: Channel = Channel.EMAIL, at=DUE, seconds: float = 10, *, alerts_only: bool = False
+) -> bool:
     """One slice of a drain whose clock goes on from `at`."""
-    sending = Drain(channel)
+    sending = Drain(channel, alerts_only=alerts_only)
     with time_machine.travel(at):
         try:
             return sending.run(seconds)
@@ -393,13 +396,88 @@ def test_one_channel_that_is_down_does_not_stop_the_other(box, settings):
     assert circuit.allowance(Channel.SMS, DUE).limit is None
 
 
+# Alerts
+
+
+def an_alert_and_a_tip(channel: str = "email", count: int = 3):
+    """A released alert and a tip that was due an hour earlier, to the same people."""
+    event = an_event()
+    step = a_step() if channel == "email" else a_step(**TEXT)
+    loaded = a_campaign(event, step)
+    people = entrants(event, count)
+    queue(the_step(loaded), people, DUE - 60 * MINUTE)
+    alert = an_alert(loaded, channel, source=HEAT[channel])
+    queue(alert, people)
+    return loaded, alert, people
+
+
+HEAT = {
+    "email": (
+        "---\ntopic: Heat\npurpose: service\nsubject: Heat alert\npreheader: Take care.\n---\n"
+        "# Heat alert\n\nIt is hot.\n"
+    ),
+    "sms": "---\ntopic: Heat\npurpose: service\n---\nHEAT ALERT.\n",
+}
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_an_alert_goes_before_what_was_due_earlier(box, channel):
+    _, alert, people = an_alert_and_a_tip(channel)
+    drain(channel)
+    mails = [parsed(mail)["Subject"] for mail in box.emails] or [text.body for text in box.texts]
+    assert len(mails) == 2 * len(people)
+    assert all("alert" in words.lower() for words in mails[: len(people)])
+    assert {row.state for row in Delivery.objects.filter(step=alert)} == {"sent"}
+
+
+def test_a_drain_for_alerts_takes_nothing_else(box):
+    loaded, _, people = an_alert_and_a_tip()
+    assert drain(alerts_only=True) is False
+    assert [parsed(mail)["Subject"] for mail in box.emails] == ["Heat alert"] * len(people)
+    assert Delivery.objects.filter(step=the_step(loaded), state="due").count() == len(people)
+
+
+def test_an_alert_waits_for_no_probe_and_opens_the_way_for_the_others(box):
+    """On a quiet morning nothing else is due that could show that the mail server is back."""
+    an_alert_and_a_tip()
+    circuit.opened(Channel.EMAIL, "policy", "535 Wrong password.", DUE)
+    drain()
+    assert states() == {"sent": 6}
+    assert Circuit.objects.get(channel="email").opened_at is None
+
+
+def test_an_alert_that_a_stopped_provider_refuses_is_due_again_and_knocks_every_few_seconds(box):
+    _, alert, people = an_alert_and_a_tip()
+    box.faults.add("smtp", "refuse", "mail", code=550, text="5.7.1 No", count=3)
+    drain()
+    assert box.emails == []
+    rows = Delivery.objects.filter(step=alert)
+    assert {(row.state, row.attempts) for row in rows} == {("due", 0)}
+    for later in range(3):
+        drain(at=DUE + timedelta(seconds=4 * later))
+        drain(at=DUE + timedelta(seconds=4 * later + 1))
+    assert sum(fault.played for fault in box.faults) == 3
+    assert {row.state for row in Delivery.objects.filter(step=alert)} == {"sent"}
+    assert len(box.emails) == 2 * len(people)
+
+
+def test_an_alert_has_a_sender_of_its_own_when_one_is_set(box, settings):
+    settings.TWILIO_ALERT_FROM = "RRAlert"
+    an_alert_and_a_tip("sms")
+    drain(Channel.SMS)
+    assert {(text.sender, "ALERT" in text.body) for text in box.texts} == {
+        ("RRAlert", True),
+        ("+447700900900", False),
+    }
+
+
 # Slots
 
 
 def test_there_are_only_so_many_slots_and_a_lost_connection_frees_its_own():
     go_on, held = threading.Event(), threading.Semaphore(0)
 
-    def hold_and_wait() -> bool:
+    def hold_and_wait() -> int | None:
         got = hold_slot(Channel.EMAIL, 2)
         held.release()
         assert go_on.wait(10)
@@ -409,29 +487,30 @@ def test_there_are_only_so_many_slots_and_a_lost_connection_frees_its_own():
     for _ in holders:
         assert held.acquire(timeout=10)
     try:
-        assert not hold_slot(Channel.EMAIL, 2)
-        assert hold_slot(Channel.SMS, 1), "each channel has slots of its own"
+        assert hold_slot(Channel.EMAIL, 2) is None
+        assert hold_slot(Channel.SMS, 1) == 0, "each channel has slots of its own"
+        assert hold_slot(Channel.EMAIL, 2, alerts=True) == 0, "alerts have slots of their own"
         free_slots()
     finally:
         go_on.set()
-    assert [holder.result(10) for holder in holders] == [True, True]
+    assert {holder.result(10) for holder in holders} == {0, 1}
     wait_until_free()
     free_slots()
 
 
 def wait_until_free() -> None:
     for _ in range(200):
-        if hold_slot(Channel.EMAIL, 2):
+        if hold_slot(Channel.EMAIL, 2) is not None:
             return
         time.sleep(0.01)
     raise AssertionError("a closed connection still holds a slot")
 
 
 def test_freed_slots_are_free_for_others():
-    assert hold_slot(Channel.EMAIL, 1)
-    assert not elsewhere(lambda: hold_slot(Channel.EMAIL, 1)).result(5)
+    assert hold_slot(Channel.EMAIL, 1) == 0
+    assert elsewhere(lambda: hold_slot(Channel.EMAIL, 1)).result(5) is None
     free_slots()
-    assert elsewhere(lambda: hold_slot(Channel.EMAIL, 1)).result(5)
+    assert elsewhere(lambda: hold_slot(Channel.EMAIL, 1)).result(5) == 0
 
 
 def test_a_lease_that_ran_out_under_a_drain_is_swept_and_its_late_answer_counts(box):

@@ -38,7 +38,18 @@ COMMANDS: dict[str, list[str]] = {
         "--pidfile",
         "",
     ],
-    "clock": [*WORKER, "--queues", "clock,alerts", "--pool", "solo", "--hostname", "clock@%h"],
+    # Threads, for an alert at a server that hangs must stop neither the ticks nor the other channel's alerts.
+    "clock": [
+        *WORKER,
+        "--queues",
+        "clock,alerts",
+        "--pool",
+        "threads",
+        "--concurrency",
+        "8",
+        "--hostname",
+        "clock@%h",
+    ],
     "email": [
         *WORKER,
         "--queues",

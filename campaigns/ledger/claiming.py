@@ -63,7 +63,7 @@ class Claim:
         return [(row.delivery, row.claim) for group in self.groups for row in group]
 
 
-def next_step(channel: Channel, now: datetime) -> int | None:
+def next_step(channel: Channel, now: datetime, *, alerts_only: bool = False) -> int | None:
     """The live step with due rows on this channel whose turn it is: alerts first, then the longest due.
 
     One probe of outbox_waiting a live step: rows of paused and stopped campaigns are never looked at.
@@ -77,8 +77,9 @@ def next_step(channel: Channel, now: datetime) -> int | None:
                 WHERE o.channel = %(channel)s AND o.step_id = s.id AND o.lease_until IS NULL AND o.due_at <= %(now)s
                 ORDER BY o.due_at LIMIT 1) waiting
             WHERE {gate.MAY_SEND} AND s.dated_version = ev.plan_version
+                AND (s.kind = 'alert' OR NOT %(alerts_only)s)
             ORDER BY (s.kind = 'alert') DESC, waiting.due_at, s.id LIMIT 1""",
-            {"channel": channel, "now": now},
+            {"channel": channel, "now": now, "alerts_only": alerts_only},
         )
         row = cursor.fetchone()
     return None if row is None else int(row[0])

@@ -23,6 +23,9 @@ class Circuit(models.Model):
     channel = models.TextField(choices=Channel.choices, primary_key=True)
     opened_at = models.DateTimeField(null=True, blank=True)
     probe_at = models.DateTimeField(null=True, blank=True)
+    alert_knocks_at = models.DateTimeField(
+        null=True, blank=True, help_text="while open: when an alert may try again; it waits for no probe"
+    )
     reason = models.TextField(blank=True, default="")
 
     class Meta:
