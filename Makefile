@@ -10,7 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
 OFFLINE := echo "The packages could not be installed: see above; with the network there, run make again." >&2; exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types lock clean ALWAYS
+.PHONY: help setup demo test chaos lint types lock clean ALWAYS
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ demo: $(MARKS)/project  ## The whole story on this machine, nothing leaves it
 
 test: setup  ## The tests; a part of them: make test ARGS=tests/content
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: setup  ## Kill everything in mid-send, 20 rounds; fewer: make chaos ARGS="--rounds 2 --seed 7"
+	@PYTHONPATH=tests/e2e $(BIN)/python -m chaos $(ARGS)
 
 lint: setup  ## Style and format
 	@$(BIN)/ruff check

@@ -1,0 +1,108 @@
+"""`make chaos`: rounds of kills, and what each came to. Exit code 1 when any round lost, doubled or left something."""
+
+import argparse
+import secrets
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+from chaos.rounds import Report, Size, play
+
+COLUMNS = (
+    "round",
+    "seed",
+    "style",
+    "kills",
+    "open",
+    "mails",
+    "texts",
+    "lost",
+    "twice",
+    "doubts",
+    "unknown",
+    "seconds",
+)
+WIDTHS = (5, 10, 14, 5, 7, 6, 6, 4, 5, 6, 7, 7)
+
+
+def main() -> int:
+    """Plays the rounds, several side by side: the doubts of one rest while another sends."""
+    options = _options()
+    seed = options.seed if options.seed is not None else secrets.randbelow(10**9)
+    size = Size(options.emails, options.texts)
+    print(
+        f"{options.rounds} rounds of {size.emails} emails and {size.texts} texts, --seed {seed}", flush=True
+    )
+    _line(COLUMNS)
+    begun = monotonic()
+    with ThreadPoolExecutor(options.lanes) as lanes:
+        reports = list(
+            lanes.map(lambda number: _play(number, seed, size, options.verbose), range(options.rounds))
+        )
+    return _summary(reports, monotonic() - begun)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, help="of the first round; those that follow count on")
+    parser.add_argument("--emails", type=int, default=5_000, help="a round")
+    parser.add_argument("--texts", type=int, default=1_000, help="a round; there are 1,000 numbers")
+    parser.add_argument(
+        "--lanes", type=int, default=3, help="rounds side by side, each on servers of its own"
+    )
+    parser.add_argument("--verbose", action="store_true", help="print each kill")
+    return parser.parse_args()
+
+
+def _play(number: int, seed: int, size: Size, verbose: bool) -> Report:
+    begun = monotonic()
+
+    def say(line: str) -> None:
+        if verbose:
+            print(f"      seed {seed + number}, {monotonic() - begun:4.0f} s: {line}", flush=True)
+
+    report = play(seed + number, size, say=say)
+    _show(number + 1, report)
+    return report
+
+
+def _show(number: int, report: Report) -> None:
+    counts, toll = report.verdict.counts, report.toll
+    _line(
+        (
+            number, report.seed, report.style, len(report.kills), f"{toll.mail}+{toll.texts}",
+            counts["email sent"] + counts["email delivered"], counts["sms sent"] + counts["sms delivered"],
+            counts["mails lost"] + counts["texts lost"], f"{counts['mails twice']}+{counts['texts twice']}",
+            counts["doubts"], counts["unknown"], f"{report.seconds:.0f}",
+        )
+    )  # fmt: skip
+    for fault in report.faults:
+        print(f"      seed {report.seed}: {fault}")
+    if report.faults:
+        print(f"      its plan: {'; '.join(str(kill) for kill in report.kills)}")
+        print(f"      its folder: {report.home}", flush=True)
+
+
+def _line(words: tuple[object, ...]) -> None:
+    print("  ".join(str(word).rjust(width) for word, width in zip(words, WIDTHS, strict=True)), flush=True)
+
+
+def _summary(reports: list[Report], seconds: float) -> int:
+    failed = [report.seed for report in reports if report.faults]
+    twice = sum(
+        report.verdict.counts["mails twice"] + report.verdict.counts["texts twice"] for report in reports
+    )
+    print(
+        f"{len(reports)} rounds in {seconds / 60:.1f} minutes: {sum(len(report.kills) for report in reports)} kills, "
+        f"{sum(report.toll.mail + report.toll.texts for report in reports)} connections open at them, "
+        f"{sum(report.verdict.counts['doubts'] for report in reports)} doubts, {twice} twice, "
+        f"{sum(report.verdict.counts['mails lost'] + report.verdict.counts['texts lost'] for report in reports)} lost."
+    )
+    if failed:
+        print(f"Failed: repeat with --rounds 1 and --seed {', '.join(map(str, failed))}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
