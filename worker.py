@@ -19,8 +19,10 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
+from campaigns import clock  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
+from campaigns.receipts import interpreting  # noqa: E402
 from config.environment import SERVICE_VARIABLE  # noqa: E402
 
 SLOTS = {Channel.EMAIL: 8, Channel.SMS: 2}
@@ -95,8 +97,18 @@ def tick() -> None:
     for channel in due.channels:
         for _ in range(WAKE[channel]):
             enqueue(drain, channel, queue=channel, expires=2)
+    if interpreting.is_due():
+        enqueue(interpret, queue="clock", expires=2)
     if due.more:
         enqueue(tick, queue="clock", expires=1)
+
+
+@app.task(name="interpret")
+def interpret() -> None:
+    """Interprets reports that have come back, for at most a piece of time."""
+    connection.close_if_unusable_or_obsolete()
+    if interpreting.interpret(clock.now()):
+        enqueue(interpret, queue="clock", expires=2)
 
 
 @app.task(name="drain")

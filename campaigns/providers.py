@@ -30,6 +30,15 @@ def sms() -> TwilioChannel:
     )
 
 
+def reports_back() -> bool:
+    """Whether Twilio can reach us at PUBLIC_URL: it refuses texts whose callback is on the sender's own machine.
+
+    A stand-in on this machine can reach this machine.
+    """
+    ours, theirs = (urlsplit(url).hostname or "" for url in (settings.PUBLIC_URL, settings.TWILIO_BASE_URL))
+    return not is_loopback(ours) or is_loopback(theirs)
+
+
 def problem(channel: Channel) -> str:
     """One sentence on why nothing can be sent on this channel as it is set up; empty when it can."""
     return _email_problem() if channel == Channel.EMAIL else _sms_problem()

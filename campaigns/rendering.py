@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from campaigns import content, schedule, sign_off, view_link
+from campaigns import content, providers, schedule, sign_off, status_link, view_link
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.ledger import Claimed
 from campaigns.models import Event, Step, Version
@@ -106,10 +106,19 @@ class Message:
             key=carrier.delivery,
             to=carrier.address,
             body=self.sms.render(self.values(group, now)),
-            status_callback="",
+            status_callback=self._status_callback(carrier),
             validity_seconds=max(60, min(left, LONGEST_VALIDITY)),
             sender=self.text_sender,
         )
+
+    def _status_callback(self, carrier: Claimed) -> str:
+        if not self._reports_back:
+            return ""
+        return status_link.address(settings.PUBLIC_URL, carrier.token, carrier.claim)
+
+    @cached_property
+    def _reports_back(self) -> bool:
+        return providers.reports_back()
 
     @cached_property
     def _sender(self) -> tuple[str, str]:

@@ -57,6 +57,7 @@ MESSAGE_ID_DOMAIN = EMAIL_FROM.rpartition("@")[2].rstrip("> ") or "localhost"
 EMAIL_RATE = environment.rate("EMAIL_RATE")
 TWILIO_ACCOUNT_SID = environment.text("TWILIO_ACCOUNT_SID")
 TWILIO_AUTH_TOKEN = environment.text("TWILIO_AUTH_TOKEN")
+TWILIO_AUTH_TOKEN_PREVIOUS = environment.text("TWILIO_AUTH_TOKEN_PREVIOUS")
 TWILIO_FROM = environment.text("TWILIO_FROM")
 TWILIO_MESSAGING_SERVICE_SID = environment.text("TWILIO_MESSAGING_SERVICE_SID")
 TWILIO_ALERT_FROM = environment.text("TWILIO_ALERT_FROM")

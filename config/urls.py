@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from campaigns.receipts import twilio_status
 from campaigns.web import calendar, health, message, start, stops
 
 urlpatterns: list[URLPattern] = [
@@ -10,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("u/<str:token>/calendar.ics", calendar.feed, name="calendar"),
     path("s/<str:code>", stops.by_text, name="text-stop"),
     path("m/<str:code>", message.in_browser, name="message"),
+    path("hooks/twilio/status/<str:path>", twilio_status.status, name="twilio-status"),
     path("healthz", health.alive),
     path("readyz", health.ready),
 ]

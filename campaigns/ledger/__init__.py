@@ -9,6 +9,7 @@ from campaigns.ledger.looking_ahead import Coming, coming
 from campaigns.ledger.looking_back import Sent, sent_email
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
 from campaigns.ledger.opening import ONLY_SERVICE_FROM, open_chunk, steps_to_open
+from campaigns.ledger.receiving import fold
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
 from campaigns.ledger.releasing import free_chunk, steps_to_free
 from campaigns.ledger.replaying import replay, replay_the_dead
@@ -29,6 +30,7 @@ __all__ = [
     "claim",
     "coming",
     "finish_steps",
+    "fold",
     "free_chunk",
     "hold",
     "next_step",

@@ -161,7 +161,8 @@ WITH guard AS MATERIALIZED (
     ORDER BY o.due_at, o.delivery_id LIMIT %(limit)s
     FOR NO KEY UPDATE OF o SKIP LOCKED
 ), {_family(family_by)}, judged AS MATERIALIZED (
-    SELECT o.delivery_id, o.claim, d.state AS old_state, d.token, d.message_id, d.attempts, d.due_at, d.latest_at,
+    SELECT o.delivery_id, o.claim, d.state AS old_state, d.sent_at, d.token, d.message_id, d.attempts,
+        d.due_at, d.latest_at,
         e.id AS entrant_id, CASE o.channel WHEN 'sms' THEN e.mobile ELSE e.email END AS address,
         e.first_name, e.bib, e.token AS entrant_token, e.short_code, r.name AS race_name, r.start AS race_start,
         COALESCE(w.name, '') AS wave_name, w.start AS wave_start, r.slug AS race, e.birth_date,
@@ -185,9 +186,11 @@ WITH guard AS MATERIALIZED (
 ), ended AS (
     UPDATE deliveries d SET settled_at = %(now)s,
         state = CASE WHEN j.old_state = 'uncertain' THEN 'unknown'
+                     WHEN j.sent_at IS NOT NULL THEN 'bounced'
                      WHEN j.verdict IN ('held', 'minor') THEN 'held' ELSE 'skipped' END,
         reason = CASE j.verdict WHEN 'held' THEN '' WHEN 'quiet' THEN 'too_late' ELSE j.verdict END,
-        held_revision = CASE WHEN j.old_state <> 'uncertain' AND j.verdict IN ('held', 'minor') THEN j.revision END
+        held_revision = CASE WHEN j.old_state <> 'uncertain' AND j.sent_at IS NULL AND j.verdict IN ('held', 'minor')
+            THEN j.revision END
     FROM judged j
     WHERE d.id = j.delivery_id AND (j.verdict NOT IN ('eligible', 'email', 'stale', 'quiet')
         OR (j.verdict = 'quiet' AND j.latest_at <= %(quiet_until)s))

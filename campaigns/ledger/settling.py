@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from campaigns.ledger.gate import bump_stop_signal
+from campaigns.ledger.receiving import ASK_AFTER, fold_early
 from campaigns.models.words import Channel, Reason
 
 FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(seconds=30), timedelta(minutes=15)
@@ -32,6 +33,7 @@ class Result:
     attempts: int = 0
     latest_at: datetime | None = None
     retry_after: float | None = None
+    body_hash: str = ""
 
 
 def settle(channel: Channel, results: Sequence[Result], now: datetime) -> None:
@@ -46,10 +48,15 @@ def settle(channel: Channel, results: Sequence[Result], now: datetime) -> None:
     with transaction.atomic():
         _note_attempts(channel, [row for row in rows if row.delivery == row.carrier], now)
         _accepted([row for row in rows if row.outcome == "accepted"], now)
+        if channel == Channel.SMS:
+            _ask_later(
+                [row for row in rows if row.outcome == "accepted" and row.delivery == row.carrier], now
+            )
         _refused([row for row in rows if row.outcome in ("recipient", "message")], now)
         _again([row for row in rows if row.outcome == "transient"], now)
         _doubtful(channel, [row for row in rows if row.outcome == "doubtful"], now)
         release([(row.delivery, row.claim) for row in rows if row.outcome == "policy"])
+        fold_early([row.delivery for row in rows], now)
 
 
 def release(fences: Sequence[tuple[int, int]]) -> None:
@@ -115,19 +122,40 @@ def _accepted(rows: Sequence[Result], now: datetime) -> None:
     _execute(
         """
         WITH mine AS (
-            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS t (delivery_id, carrier_id, version_id)
+            SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[])
+                AS t (delivery_id, claim, carrier_id, version_id)
         ), gone AS (
             DELETE FROM outbox o USING mine WHERE o.delivery_id = mine.delivery_id
         )
         UPDATE deliveries d SET state = 'sent', reason = '', sent_at = %s, settled_at = %s, attempts = attempts + 1,
-            version_id = mine.version_id, carrier_id = NULLIF(mine.carrier_id, d.id)
+            version_id = mine.version_id, carrier_id = NULLIF(mine.carrier_id, d.id), claim = mine.claim
         FROM mine WHERE d.id = mine.delivery_id AND d.state IN ('due', 'uncertain', 'unknown')""",
         [
             [row.delivery for row in rows],
+            [row.claim for row in rows],
             [row.carrier for row in rows],
             [row.version for row in rows],
             now,
             now,
+        ],
+        rows,
+    )
+
+
+def _ask_later(rows: Sequence[Result], now: datetime) -> None:
+    """Notes to ask the provider what became of a text, should no receipt have told by then."""
+    _execute(
+        """
+        INSERT INTO enquiries (delivery_id, attempt, ref, body_hash, since, look_at, looks)
+        SELECT id, attempt, ref, '', %s, %s, 0 FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS t (id, attempt, ref)
+        ON CONFLICT (delivery_id) DO UPDATE SET attempt = EXCLUDED.attempt, ref = EXCLUDED.ref,
+            since = EXCLUDED.since, look_at = EXCLUDED.look_at, looks = 0""",
+        [
+            now,
+            now + ASK_AFTER,
+            [row.delivery for row in rows],
+            [row.claim for row in rows],
+            [row.provider_ref for row in rows],
         ],
         rows,
     )
@@ -173,35 +201,77 @@ def _requeue(rows: Sequence[tuple[int, int, datetime]]) -> None:
 def _doubtful(channel: Channel, rows: Sequence[Result], now: datetime) -> None:
     """Handed over and not answered: an email rests, then is sent once more under the same Message-ID.
 
-    A second doubt ends as unknown. A text has no such identity and is never sent blindly again: it waits out of
-    the queue for evidence.
+    A second doubt of an email ends as unknown. A text has no such identity and is never sent blindly again: it
+    waits out of the queue, and its provider is asked for it.
     """
-    first = [row for row in rows if channel == Channel.EMAIL]
-    _execute(
-        """
+    if channel == Channel.EMAIL:
+        _doubtful_emails(rows, now)
+    else:
+        _doubtful_texts(rows, now)
+
+
+_DOUBTED = """
         WITH mine AS (
-            SELECT * FROM unnest(%s::bigint[], %s::int[]) AS t (delivery_id, claim)
+            SELECT * FROM unnest(%(ids)s::bigint[], %(claims)s::int[], %(carriers)s::bigint[], %(versions)s::bigint[],
+                %(hashes)s::text[]) AS t (delivery_id, claim, carrier_id, version_id, body_hash)
         ), doubted AS (
-            UPDATE deliveries d SET state = CASE d.state WHEN 'uncertain' THEN 'unknown' ELSE 'uncertain' END,
-                attempts = attempts + 1, settled_at = CASE d.state WHEN 'uncertain' THEN %s::timestamptz END
+            UPDATE deliveries d SET state = {state}, attempts = attempts + 1, settled_at = {settled_at},
+                claim = mine.claim, version_id = mine.version_id, carrier_id = NULLIF(mine.carrier_id, d.id)
             FROM mine JOIN outbox o ON o.delivery_id = mine.delivery_id AND o.claim = mine.claim
-            WHERE d.id = mine.delivery_id AND d.state IN ('due', 'uncertain') RETURNING d.id, d.state
-        ), resting AS (
-            UPDATE outbox o SET lease_until = NULL, holder = '', due_at = %s
-            FROM doubted WHERE o.delivery_id = doubted.id AND doubted.state = 'uncertain' AND %s
+            WHERE d.id = mine.delivery_id AND d.state IN ('due', 'uncertain')
+            RETURNING d.id, d.state, d.claim, d.carrier_id, mine.body_hash, o.lease_until
+        )"""
+
+
+def _doubtful_emails(rows: Sequence[Result], now: datetime) -> None:
+    doubted = _DOUBTED.format(
+        state="CASE d.state WHEN 'uncertain' THEN 'unknown' ELSE 'uncertain' END",
+        settled_at="CASE d.state WHEN 'uncertain' THEN %(now)s::timestamptz END",
+    )
+    _execute(
+        f"""{doubted}, resting AS (
+            UPDATE outbox o SET lease_until = NULL, holder = '', due_at = %(look_at)s
+            FROM doubted WHERE o.delivery_id = doubted.id AND doubted.state = 'uncertain'
         )
-        DELETE FROM outbox o USING doubted
-        WHERE o.delivery_id = doubted.id AND NOT (doubted.state = 'uncertain' AND %s)""",
-        [
-            [row.delivery for row in rows],
-            [row.claim for row in rows],
-            now,
-            now + DOUBT_RESTS,
-            bool(first),
-            bool(first),
-        ],
+        DELETE FROM outbox o USING doubted WHERE o.delivery_id = doubted.id AND doubted.state <> 'uncertain'""",
+        _doubts(rows, now),
         rows,
     )
+
+
+def _doubtful_texts(rows: Sequence[Result], now: datetime) -> None:
+    """Those that a carrier carries share its fate, so only the carrier's text is asked for."""
+    doubted = _DOUBTED.format(state="'uncertain'", settled_at="NULL")
+    _execute(
+        f"""{doubted}, gone AS (
+            DELETE FROM outbox o USING doubted WHERE o.delivery_id = doubted.id
+        )
+        {ASK_FOR_DOUBTS}""",
+        _doubts(rows, now),
+        rows,
+    )
+
+
+ASK_FOR_DOUBTS = """
+        INSERT INTO enquiries (delivery_id, attempt, ref, body_hash, since, look_at, looks)
+        SELECT id, claim, '', body_hash, LEAST(%(now)s, COALESCE(lease_until, %(now)s)) - INTERVAL '10 minutes',
+            %(look_at)s, 0
+        FROM doubted WHERE carrier_id IS NULL ORDER BY id
+        ON CONFLICT (delivery_id) DO UPDATE SET attempt = EXCLUDED.attempt, ref = '', body_hash = EXCLUDED.body_hash,
+            since = LEAST(enquiries.since, EXCLUDED.since), look_at = EXCLUDED.look_at, looks = 0"""
+"""A lease is never longer than ten minutes: a text of its block was not created before."""
+
+
+def _doubts(rows: Sequence[Result], now: datetime) -> dict[str, Any]:
+    return {
+        "ids": [row.delivery for row in rows],
+        "claims": [row.claim for row in rows],
+        "carriers": [row.carrier for row in rows],
+        "versions": [row.version for row in rows],
+        "hashes": [row.body_hash for row in rows],
+        "now": now,
+        "look_at": now + DOUBT_RESTS,
+    }
 
 
 def _end(
@@ -222,7 +292,8 @@ def _end(
             RETURNING o.delivery_id
         )
         UPDATE deliveries d SET reason = %s, settled_at = %s, attempts = attempts + %s,
-            state = CASE WHEN d.state = 'uncertain' AND %s = 'held' THEN 'unknown' ELSE %s END,
+            state = CASE WHEN d.state = 'uncertain' AND %s = 'held' THEN 'unknown'
+                WHEN d.sent_at IS NOT NULL THEN 'bounced' ELSE %s END,
             held_revision = CASE WHEN d.state <> 'uncertain' THEN %s::bigint END
         FROM gone WHERE d.id = gone.delivery_id AND d.state IN ('due', 'uncertain')""",
         [
@@ -239,7 +310,7 @@ def _end(
     )
 
 
-def _execute(statement: str, params: list[Any], rows: Sequence[Any]) -> None:
+def _execute(statement: str, params: list[Any] | dict[str, Any], rows: Sequence[Any]) -> None:
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(statement, params)

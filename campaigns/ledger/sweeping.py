@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from campaigns.ledger.settling import DOUBT_RESTS
+from campaigns.ledger.settling import ASK_FOR_DOUBTS, DOUBT_RESTS
 
 SILENCE = "10 minutes"
 """How long after a lease the machine that held it has to come back with its journal."""
@@ -21,23 +21,27 @@ def sweep(now: datetime) -> int:
         cursor.execute(
             f"""
             WITH expired AS MATERIALIZED (
-                SELECT o.delivery_id FROM outbox o WHERE o.lease_until < clock_timestamp() - INTERVAL '{SILENCE}'
+                SELECT o.delivery_id, o.claim, o.lease_until FROM outbox o
+                WHERE o.lease_until < clock_timestamp() - INTERVAL '{SILENCE}'
                 ORDER BY o.delivery_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
             ), doubted AS (
-                UPDATE deliveries d SET state = CASE d.state WHEN 'uncertain' THEN 'unknown' ELSE 'uncertain' END,
-                    settled_at = CASE d.state WHEN 'uncertain' THEN %(now)s::timestamptz END
+                UPDATE deliveries d SET claim = expired.claim,
+                    state = CASE WHEN d.state = 'uncertain' AND d.channel = 'email' THEN 'unknown' ELSE 'uncertain' END,
+                    settled_at = CASE WHEN d.state = 'uncertain' AND d.channel = 'email' THEN %(now)s::timestamptz END
                 FROM expired WHERE d.id = expired.delivery_id AND d.state IN ('due', 'uncertain')
-                RETURNING d.id, d.state, d.channel
+                RETURNING d.id, d.state, d.channel, d.claim, d.carrier_id, '' AS body_hash, expired.lease_until
             ), resting AS (
-                UPDATE outbox o SET lease_until = NULL, holder = '', claim = o.claim + 1, due_at = %(due)s
+                UPDATE outbox o SET lease_until = NULL, holder = '', claim = o.claim + 1, due_at = %(look_at)s
                 FROM doubted WHERE o.delivery_id = doubted.id
                     AND doubted.state = 'uncertain' AND doubted.channel = 'email'
             ), ended AS (
                 DELETE FROM outbox o USING doubted WHERE o.delivery_id = doubted.id
                     AND NOT (doubted.state = 'uncertain' AND doubted.channel = 'email')
+            ), asked AS (
+                {ASK_FOR_DOUBTS.replace("carrier_id IS NULL", "carrier_id IS NULL AND channel = 'sms'")}
             )
             SELECT count(*) FROM doubted""",
-            {"due": now + DOUBT_RESTS, "now": now},
+            {"look_at": now + DOUBT_RESTS, "now": now},
         )
         swept: int = cursor.fetchone()[0]
     return swept

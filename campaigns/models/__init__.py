@@ -5,6 +5,7 @@ from campaigns.models.events import Event, Organiser, Race, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
 from campaigns.models.operation import AuditEntry, Circuit, KeyCanary, StopSignal
 from campaigns.models.plans import Campaign, SignOff, Step, Template, Version
+from campaigns.models.receipts import Enquiry, InboundText, Receipt
 
 __all__ = [
     "Attempt",
@@ -14,14 +15,17 @@ __all__ = [
     "Consent",
     "ConsentEvent",
     "Delivery",
+    "Enquiry",
     "Entrant",
     "Event",
     "Guardian",
+    "InboundText",
     "KeyCanary",
     "ListMapping",
     "Organiser",
     "Outbox",
     "Race",
+    "Receipt",
     "SignOff",
     "Step",
     "StopSignal",

@@ -29,6 +29,11 @@ class Delivery(models.Model):
         blank=True, default="", help_text="without angle brackets; kept by every try"
     )
     attempts = models.SmallIntegerField(default=0)
+    claim = models.IntegerField(
+        default=0,
+        db_default=0,
+        help_text="the claim number of its last hand-over, from which a queued retry goes on",
+    )
     version = models.ForeignKey(
         Version, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
@@ -58,6 +63,7 @@ class Delivery(models.Model):
                 name="deliveries_held",
                 condition=Q(held_revision__isnull=False),
             ),
+            Index(fields=["carrier"], name="deliveries_carried", condition=Q(carrier__isnull=False)),
         ]
 
 
