@@ -30,7 +30,7 @@ def guard(moves):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0005_sign_offs'),
+        ('campaigns', '0006_alerts_knock'),
     ]
 
     operations = [
