@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import django
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def _row(message: rendering.Message) -> str:
-    entrants = [_entrant(number) for number in range(MAILS["frame"])]
+    entrants = [an_entrant(number) for number in range(MAILS["frame"])]
     octets = statistics.mean(len(_by_frame(message, entrant)) for entrant in entrants[:100])
     frame, package = [], []
     for _ in range(ROUNDS):
@@ -89,11 +90,13 @@ def _message(source: Path) -> rendering.Message:
     )
 
 
-def _entrant(number: int) -> Claimed:
+def an_entrant(number: int) -> Claimed:
+    """A claimed delivery to an invented entrant."""
     return Claimed(
         delivery=number,
         claim=1,
         carrier=number,
+        token=UUID(int=number),
         message_id=f"{number:032x}@runreigate.example",
         attempts=0,
         due_at=NOW,

@@ -69,11 +69,8 @@ class Result:
 def measure(way: Way, count: int, round_trip: float) -> Result:
     """Send `count` mails `round_trip` seconds away, after a few to warm up."""
     mails = _mails(count)
-    with sinks.sink(pipelining=way.pipelining) as port:
-        if not round_trip:
-            return _timed(way, port, mails)
-        with sinks.far(port, round_trip) as far_port:
-            return _timed(way, far_port, mails)
+    with sinks.lean(pipelining=way.pipelining, delay=round_trip) as server:
+        return _timed(way, server.port, mails)
 
 
 def _timed(way: Way, port: int, mails: list[Email]) -> Result:
@@ -102,7 +99,7 @@ def main() -> int:
     parser.add_argument("--round-trip", type=float, default=20, help="milliseconds added (default 20)")
     parser.add_argument("--runs", type=int, default=3, help="on loopback; with the delay once (default 3)")
     options = parser.parse_args()
-    print(f"Mail server: {sinks.name()}")
+    print(f"Mail server: {sinks.LEAN}")
     _table("Loopback", options.mails, 0, options.runs)
     _table(f"{options.round_trip:g} ms a round trip", options.far_mails, options.round_trip / 1000, 1)
     return 0

@@ -5,6 +5,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "bench": "bench.cli",
     "campaign": "campaigns.cli.campaign",
     "deliveries": "campaigns.cli.status",
     "demo": "campaigns.cli.demo",

@@ -91,7 +91,7 @@ def stop(home: Path) -> tuple[str, ...]:
     if not (home / "lock").is_file():
         return ()
     with _alone(home):
-        found = [(server, process) for server in _both(home) if (process := server.process())]
+        found = [(server, process) for server in both(home) if (process := server.process())]
         for server, process in reversed(found):
             detached.end(process, *server.stop)
         _forget_far_sockets(home)
@@ -100,10 +100,12 @@ def stop(home: Path) -> tuple[str, ...]:
 
 def running(home: Path) -> tuple[str, ...]:
     """The names of the servers that run under `home`; changes nothing."""
-    return tuple(server.name for server in _both(home.resolve()) if server.process())
+    return tuple(server.name for server in both(home) if server.process())
 
 
-def _both(home: Path) -> tuple[Server, Server]:
+def both(home: Path) -> tuple[Server, Server]:
+    """Postgres and Valkey as they run, or would run, under `home`."""
+    home = home.resolve()
     sockets = _far_sockets(home) or _near_sockets(home)
     return _postgres(home, sockets), _valkey(home, sockets)
 

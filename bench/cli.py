@@ -1,0 +1,55 @@
+"""`aidstation bench`: the numbers that Aid Station is to reach, measured on this machine."""
+
+import signal
+from types import FrameType
+
+import click
+
+from bench.report import show
+from campaigns.cli import output
+
+
+@click.group()
+def bench() -> None:
+    """Measure this machine: each on servers and processes of its own, which are removed afterwards."""
+    # Asked to end, it removes what it has started, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    click.echo(f"{line} …", err=True)
+
+
+@bench.command()
+@click.option("--entrants", default=10_000, show_default=True, type=click.IntRange(10, 10_000_000))
+@click.option("--delay-ms", default=0.0, help="Send them once more, to a server so far away.")
+@output.json_option
+def email(entrants: int, delay_ms: float, as_json: bool) -> None:
+    """Emails end to end, beside the usual way (one task a recipient) and the mail server's own limit."""
+    from bench.email import run
+
+    show(list(run(entrants, delay_ms / 1000, _say).lines()), as_json=as_json)
+
+
+@bench.command("open")
+@click.option("--entrants", default=1_000_000, show_default=True, type=click.IntRange(1, 10_000_000))
+@output.json_option
+def open_(entrants: int, as_json: bool) -> None:
+    """Opening a step: from its moment until everyone has a row in the ledger."""
+    from bench.opening import run
+
+    show(run(entrants, _say), as_json=as_json)
+
+
+@bench.command("import")
+@click.option("--rows", default=100_000, show_default=True, type=click.IntRange(1, 10_000_000))
+@output.json_option
+def import_(rows: int, as_json: bool) -> None:
+    """Importing an entry list, and the same list again."""
+    from bench.importing import run
+
+    show(list(run(rows, _say)), as_json=as_json)
