@@ -87,9 +87,15 @@ class Message:
 
     def finished_email(self, group: Sequence[Claimed], now: datetime) -> Email:
         """The carrier's mail as bytes. Raises ContentError, or MissingValue where a needed value is not known."""
+        return self.mail(self.pieces(group, now), group[0], now)
+
+    def pieces(self, group: Sequence[Claimed], now: datetime) -> content.EmailPieces:
+        """The words of the carrier's mail. Raises what `finished_email` raises."""
         assert self.email is not None
-        carrier = group[0]
-        pieces = self.email.render_pieces(self.values(group, now))
+        return self.email.render_pieces(self.values(group, now))
+
+    def mail(self, pieces: content.EmailPieces, carrier: Claimed, now: datetime) -> Email:
+        """These words as the carrier's mail. Raises ContentError."""
         return Email(
             key=carrier.delivery,
             sender=self._sender[1],

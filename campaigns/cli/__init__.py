@@ -17,7 +17,7 @@ COMMANDS = {
     "run": "campaigns.cli.run",
     "status": "campaigns.cli.status",
     "suppress": "campaigns.cli.suppress",
-    "template": "campaigns.cli.template",
+    "template": "campaigns.cli.preview",
     "up": "campaigns.cli.servers",
 }
 

@@ -4,6 +4,7 @@ Every statement that decides who gets a message stands here as SQL, with the ind
 """
 
 from campaigns.ledger.claiming import Claim, Claimed, claim, next_step
+from campaigns.ledger.foreseeing import Foreseen, audience_sizes, foresee, kin
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, coming
 from campaigns.ledger.looking_back import Sent, sent_email
@@ -23,16 +24,20 @@ __all__ = [
     "Claim",
     "Claimed",
     "Coming",
+    "Foreseen",
     "Result",
     "Sent",
+    "audience_sizes",
     "bump_stop_signal",
     "cancel",
     "claim",
     "coming",
     "finish_steps",
     "fold",
+    "foresee",
     "free_chunk",
     "hold",
+    "kin",
     "next_step",
     "open_chunk",
     "pause_step",

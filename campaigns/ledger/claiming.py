@@ -140,7 +140,7 @@ def _statement(step: Step, channel: Channel, now: datetime) -> tuple[str, dict[s
     return _claim_sql(verdict, _ADDRESS[channel] if by_address else None), params
 
 
-_HASH = "CASE o.channel WHEN 'sms' THEN e.mobile_hash ELSE e.email_hash END"
+ADDRESS_HASH = "CASE o.channel WHEN 'sms' THEN e.mobile_hash ELSE e.email_hash END"
 
 _ADDRESS = {Channel.EMAIL: "email_hash", Channel.SMS: "mobile_hash"}
 
@@ -167,7 +167,7 @@ WITH guard AS MATERIALIZED (
         e.first_name, e.bib, e.token AS entrant_token, e.short_code, r.name AS race_name, r.start AS race_start,
         COALESCE(w.name, '') AS wave_name, w.start AS wave_start, r.slug AS race, e.birth_date,
         COALESCE(e.first_timer, FALSE) AS first_timer, {MINOR_SQL} AS minor,
-        {eligibility.agreed("o.channel", _HASH)} AS agreed,
+        {eligibility.agreed("o.channel", ADDRESS_HASH)} AS agreed,
         {f"e.{family_by}" if family_by else "NULL::bytea"} AS family, {verdict} AS verdict, ev.revision
     FROM candidates JOIN outbox o ON o.delivery_id = candidates.delivery_id
     JOIN deliveries d ON d.id = o.delivery_id

@@ -39,17 +39,17 @@ def agreed(channel: str, address: str) -> str:
         WHERE k.entrant_id = e.id AND k.channel = {channel} AND k.granted ORDER BY k.purpose) END)"""
 
 
-def verdict(audience: str, *, quiet: bool) -> str:
+def verdict(audience: str, *, quiet: bool, now: str = "%(now)s") -> str:
     """A CASE over d, o, s, ev and the people's tables that gives each candidate one word.
 
     `eligible`, `email` (change the channel), `quiet` (later), `stale` (dated by another plan), `held`, or a
-    reason to skip. The first that applies is the one that is shown.
+    reason to skip. The first that applies is the one that is shown. `now` is the moment it asks of, as SQL.
     """
     return f"""CASE
         WHEN d.plan_version <> ev.plan_version THEN 'stale'
         WHEN e.status = 'withdrawn' THEN 'withdrawn'
         WHEN e.status = 'held' THEN 'held'
-        WHEN d.latest_at <= %(now)s THEN 'too_late'
+        WHEN d.latest_at <= {now} THEN 'too_late'
         WHEN NOT {audience} OR {_DID_NOT_START} THEN 'not_in_audience'
         WHEN {MINOR_SQL} AND g.entrant_id IS NULL THEN 'minor'
         WHEN o.channel = 'sms' AND NOT e.mobile_ok AND s.fallback_template_id IS NOT NULL AND e.email <> ''

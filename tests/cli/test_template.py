@@ -5,11 +5,12 @@ from datetime import date
 
 import pytest
 from click.testing import CliRunner, Result
-from people import a_step, an_event, load
+from people import a_step, an_event, entrant, load
 
 from campaigns import campaign
 from campaigns.cli import main, ready
 from campaigns.models import AuditEntry, Campaign, Event, SignOff
+from postbox import Postbox
 
 SIGN = ("--reviewer", "Dr A B, GP", "--review-by", "2099-12-31", "--as", "ann@example.org")
 
@@ -117,3 +118,59 @@ def test_show_prints_the_source_with_its_versions(event, loaded):
     shown = json.loads(run("show", event.slug, "email/back-warm-up", "--version", 1, "--json").output)
     assert shown["versions"][0]["sign_offs"][0]["review_by"] == str(date(2099, 12, 31))
     assert "no version 7" in run("show", event.slug, "email/back-warm-up", "--version", 7, code=1).output
+
+
+# Seeing one
+
+
+def test_a_preview_shows_headers_size_and_words(event, loaded, tmp_path):
+    person = entrant(event, first_name="Zoë", bib="417")
+    said = run(
+        "preview", event.slug, "email/back-warm-up", "--as", "417", "--html", tmp_path / "mail.html"
+    ).output
+    assert "Subject: Put your back at the front of your warm-up" in said
+    assert "Hello Zoë, watch a runner" in " ".join(said.split())
+    assert "bytes" in said
+    assert "<html" in (tmp_path / "mail.html").read_text()
+    shown = json.loads(
+        run("preview", event.slug, "email/back-warm-up", "--as", f"id:{person.id}", "--json").output
+    )
+    assert (shown["entrant"], shown["step"], shown["verdict"]) == (person.id, "tip", "eligible")
+
+
+def test_a_text_is_drawn_as_on_a_phone_with_its_segments(event, loaded):
+    entrant(event, first_name="Zoë")
+    said = run("preview", event.slug, "sms/race-morning", "--as", "Zoë").output
+    assert "│ │ Run Reigate today!" in said
+    assert "units of GSM-7: 1 segment" in said
+    assert len({len(line) for line in said.splitlines() if line and line[0] in "╭│├╰"}) == 1
+    refused = run("preview", event.slug, "sms/race-morning", "--as", "Zoë", "--html", "x.html", code=1).output
+    assert "A text has no HTML part" in refused
+
+
+def test_who_would_not_get_it_is_told_why(event, loaded):
+    entrant(event, first_name="Zoë", consents=())
+    assert (
+        "would not get step 'tip'" in run("preview", event.slug, "email/back-warm-up", "--as", "Zoë").output
+    )
+
+
+def test_a_test_is_sent_and_noted_without_its_address(event, loaded, settings):
+    entrant(event, first_name="Zoë")
+    words = ("test-send", event.slug, "email/back-warm-up", "--as-entrant", "Zoë", "--as", "ann@example.org")
+    with Postbox() as box:
+        settings.EMAIL_URL = box.email_url
+        assert "accepted for t@example.org" in run(*words, "--to", "t@example.org").output
+        box.wait_for(emails=1)
+    entry = AuditEntry.objects.get(act="template.test-send")
+    assert entry.detail == {
+        "version": event.templates.get(name="back-warm-up").versions.get().id,
+        "accepted": True,
+    }
+
+
+@pytest.mark.parametrize("to", ["nobody", "", "+44 20 7946 0000"])
+def test_a_test_needs_an_address_of_its_channel(event, loaded, to):
+    entrant(event, first_name="Zoë")
+    for name in ("email/back-warm-up", "sms/race-morning"):
+        run("test-send", event.slug, name, "--as-entrant", "Zoë", "--to", to, code=1)
