@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("slug")
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the report as one HTML page."
+)
 @click.option("--entrant", "who", metavar="WHO", help="One timeline: by bib, id:17, or part of a name.")
 @click.option("--move-race", "move_to", metavar="DATE", help="What if the race moves to this day?")
 @click.option("--withdraw", metavar="WHO|N%", help="What if this entrant, or this share of all, withdraws?")
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     help="What if nothing is sent between these moments, such as 2027-08-03T09:00 2027-08-04T12:00?",
 )
 @output.json_option
-def rehearse(slug: str, who: str | None, as_json: bool, **asked: Any) -> None:
+def rehearse(slug: str, html: Path | None, who: str | None, as_json: bool, **asked: Any) -> None:
     """Run the campaign of event SLUG on a virtual clock: who gets what, when, and at what cost.
 
     Nothing is sent and nothing is changed. Steps that nobody has approved yet run as if they were.
@@ -47,6 +51,8 @@ def rehearse(slug: str, who: str | None, as_json: bool, **asked: Any) -> None:
     except rehearsal.RehearsalError as error:
         output.refuse(error)
     people = _named(found, who) if who else []
+    if html:
+        _write_page(html, found)
     if as_json:
         output.print_json(_as_json(found, people or found.people))
     elif people:
@@ -54,6 +60,22 @@ def rehearse(slug: str, who: str | None, as_json: bool, **asked: Any) -> None:
             _show_person(person, found)
     else:
         _show(found)
+    if html and not as_json:
+        click.echo(f"The report is in {html}: it has names in it, and is for the organisers alone.")
+
+
+def _write_page(file: Path, found: Rehearsal) -> None:
+    """Readable by its owner alone: entrants' names stand in it."""
+    from campaigns.web.rehearsal_page import page
+
+    text = page(found)
+    try:
+        file.touch(mode=0o600)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise output.Refused(
+            f"{file} cannot be written ({error.strerror}): give another path for the report."
+        ) from error
 
 
 def _what_if(

@@ -48,6 +48,8 @@ class Person:
 
     id: int
     name: str
+    sorted_by: str
+    """The last name, or all there is."""
     race: str
     wave: str
     bib: str
@@ -89,7 +91,7 @@ class StepFigures:
     late: int = 0
     latest_arrival: timedelta = timedelta(0)
     left_out: Counter[str] = field(default_factory=Counter)
-    """Not reached, by reason; `held` for those whom a person holds."""
+    """Not reached, by reason, or by state where there is none: `held` by hand."""
 
     @property
     def messages(self) -> int:
@@ -115,6 +117,8 @@ class Rehearsal:
     day: date
     was_day: date | None
     """The day before the race moved in the rehearsal, None when it did not."""
+    moved_at: datetime | None
+    """When it is moved."""
     begun: datetime
     price: Decimal | None
     """Of one SMS segment, None when it is not known."""

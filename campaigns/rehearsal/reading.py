@@ -63,8 +63,10 @@ def first_look(event: Event, now: datetime) -> FirstLook:
     )
 
 
-def last_look(event_id: int, begun: datetime, before: FirstLook, rendered: Rendered) -> Rehearsal:
-    """Read after the run, while the copy is still there."""
+def last_look(
+    event_id: int, begun: datetime, before: FirstLook, rendered: Rendered, moved_at: datetime
+) -> Rehearsal:
+    """Read after the run, while the copy is still there; `moved_at` is when the race moved, if it did."""
     event = Event.objects.get(id=event_id)
     steps = _steps(event, begun, before, rendered)
     people = _people(event, begun)
@@ -75,6 +77,7 @@ def last_look(event_id: int, begun: datetime, before: FirstLook, rendered: Rende
         zone=event.zone,
         day=event.date,
         was_day=before.date if before.date != event.date else None,
+        moved_at=moved_at if before.date != event.date else None,
         begun=begun,
         price=_price(),
         steps=list(steps.values()),
@@ -124,6 +127,7 @@ def _people(event: Event, begun: datetime) -> list[Person]:
         row.id: Person(
             row.id,
             f"{row.first_name} {row.last_name}".strip(),
+            row.last_name or row.first_name,
             row.race.name,
             row.wave.name if row.wave else "",
             row.bib,
@@ -163,7 +167,7 @@ def _add_up(steps: dict[str, StepFigures], people: Iterable[Person], event: Even
 
 def _add(step: StepFigures, line: Line) -> None:
     if not line.is_sent:
-        step.left_out["held" if line.state == "held" else line.reason or line.state] += 1
+        step.left_out[line.reason or line.state] += 1
         return
     step.people += 1
     step.earlier += line.earlier

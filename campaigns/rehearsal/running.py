@@ -14,7 +14,7 @@ from campaigns.models.words import CampaignState, Channel, StepKind, StepState
 from campaigns.rehearsal import reading
 from campaigns.rehearsal.copy import private_copy
 from campaigns.rehearsal.figures import Rehearsal
-from campaigns.rehearsal.what_if import Act, WhatIf, acts
+from campaigns.rehearsal.what_if import Act, WhatIf, acts, when
 
 BLOCK = 2_000
 """Deliveries in one claim: no provider waits, and fewer claims ask less of the database."""
@@ -42,7 +42,7 @@ def rehearse(event: Event, what_if: WhatIf | None = None) -> Rehearsal:
         _wake(event.id)
         run = Run(event.id, acts(what_if, event, begun), what_if.down)
         run.go(begun)
-        return reading.last_look(event.id, begun, first, run.rendered)
+        return reading.last_look(event.id, begun, first, run.rendered, when(what_if, event, begun))
 
 
 def _refuse_ended(event: Event) -> None:

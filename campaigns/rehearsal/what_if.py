@@ -37,7 +37,7 @@ Act = tuple[datetime, Callable[[], None]]
 
 def acts(what_if: WhatIf, event: Event, begun: datetime) -> list[Act]:
     """What happens and when, in its order, nothing before `begun`."""
-    on = _noon(what_if.on, event.zone, begun)
+    on = when(what_if, event, begun)
     found: list[Act] = []
     if what_if.withdraw:
         found.append((on, lambda: _withdraw(event.id, what_if.withdraw)))
@@ -46,6 +46,11 @@ def acts(what_if: WhatIf, event: Event, begun: datetime) -> list[Act]:
     if what_if.late_entrant:
         found.append((_noon(what_if.late_entrant, event.zone, begun), lambda: _enter(event.id)))
     return sorted(found, key=lambda act: act[0])
+
+
+def when(what_if: WhatIf, event: Event, begun: datetime) -> datetime:
+    """The moment at which the race moves and people withdraw."""
+    return _noon(what_if.on, event.zone, begun)
 
 
 def _noon(day: date | None, zone: ZoneInfo, begun: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """A rehearsal's figures in the words that people read, on a terminal and on a page."""
 
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -44,6 +45,21 @@ def moments(step: StepFigures, found: Rehearsal) -> str:
     if first.date() == last.date():
         return f"{moment(step.first, found)} to {last:%H:%M}"
     return f"{moment(step.first, found)} to {moment(step.last, found)}"
+
+
+def short_moments(step: StepFigures, found: Rehearsal) -> str:
+    """ "Tue 3 Aug, 10:00", or "Sun 19 Sep, 07:00–07:25": the year stands beside the picture."""
+    if step.first is None or step.last is None:
+        return ""
+    first, last = step.first.astimezone(found.zone), step.last.astimezone(found.zone)
+    words = f"{first:%a} {first.day} {first:%b, %H:%M}"
+    return words if first == last or first.date() != last.date() else f"{words}\N{EN DASH}{last:%H:%M}"
+
+
+def line_moment(line: Line, found: Rehearsal) -> str:
+    """ "Tue 3 Aug 10:00" of one line of a timeline."""
+    local = line.at.astimezone(found.zone)
+    return f"{local:%a} {local.day} {local:%b %H:%M}"
 
 
 def away(at: datetime, found: Rehearsal) -> str:
@@ -124,3 +140,8 @@ def clash(found: Clash) -> str:
     if not found.people:
         return found.words
     return f"{found.words} ({found.people:,} {'person' if found.people == 1 else 'people'})"
+
+
+def plain(name: str) -> str:
+    """A name without accents, for its place in the alphabet: Ö stands with O."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))

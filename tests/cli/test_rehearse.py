@@ -98,6 +98,19 @@ def test_a_worker_that_is_down_is_told_by_the_events_clock(event):
     assert found["steps"][0]["left_out"] == {"too_late": 3}
 
 
+def test_the_page_is_for_its_owners_eyes_alone(event, tmp_path):
+    file = tmp_path / "report.html"
+    assert "is for the organisers alone" in run(event.slug, "--html", str(file)).stdout
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "Quill" in file.read_text()
+
+
+def test_a_page_that_cannot_be_written_is_told_in_a_sentence(event, tmp_path):
+    result = run(event.slug, "--html", str(tmp_path / "nowhere" / "report.html"))
+    assert result.exit_code == 1
+    assert "give another path for the report" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

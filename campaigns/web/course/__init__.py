@@ -1,0 +1,9 @@
+"""The picture of the course: weeks along it, a station for each message, as server-made SVG and as an ordered list.
+
+Pure: it takes stations as plain values and knows no database, no request and no rehearsal.
+"""
+
+from campaigns.web.course.drawing import drawing, sign
+from campaigns.web.course.stations import STATE_MEANINGS, STATE_WORDS, Course, Station
+
+__all__ = ["STATE_MEANINGS", "STATE_WORDS", "Course", "Station", "drawing", "sign"]
