@@ -26,6 +26,7 @@ _COPIED = {
     "deliveries": f"step_id IN ({_STEPS})",
     "outbox": f"step_id IN ({_STEPS})",
     "attempts": f"delivery_id IN ({_DELIVERIES})",
+    "enquiries": f"delivery_id IN ({_DELIVERIES})",
     "sign_offs": "version_id IN (SELECT v.id FROM {live}.versions v JOIN {live}.templates t ON t.id = v.template_id"
     " WHERE t.event_id = %(event)s)",
     "stop_signal": "TRUE",
@@ -37,7 +38,10 @@ ROOM = "256MB"
 
 _SHIFTED = {"steps": "id", "deliveries": "step_id", "outbox": "step_id"}
 _COUNTED = ("entrants", "consents", "deliveries", "attempts", "sign_offs")
-"""Tables that get new rows: those are numbered after the copied ones."""
+"""Tables that get new rows."""
+
+NEW_FROM = 10**12
+"""Where their numbers begin: no live row has such a one, so what is kept by number, as receipts are, is not theirs."""
 
 
 @contextmanager
@@ -69,9 +73,7 @@ def _make(cursor: Any, event_id: int) -> None:
     for table, column in _SHIFTED.items():
         cursor.execute(f"UPDATE pg_temp.{table} SET {column} = {column} - {OTHER_LOCKS}")
     for table in _COUNTED:
-        cursor.execute(
-            f"SELECT setval(pg_get_serial_sequence('pg_temp.{table}', 'id'), max(id)) FROM pg_temp.{table}"
-        )
+        cursor.execute(f"SELECT setval(pg_get_serial_sequence('pg_temp.{table}', 'id'), {NEW_FROM})")
     for table in _COPIED:
         cursor.execute(f"ANALYZE pg_temp.{table}")
 

@@ -8,7 +8,7 @@ from people import LEASE, a_campaign, a_step, an_event, elsewhere, entrant, entr
 from reigate import dump
 
 from campaigns import clock, ledger, rehearsal
-from campaigns.models import AuditEntry, Delivery, Entrant, Step
+from campaigns.models import AuditEntry, Delivery, Entrant, Receipt, Step
 from campaigns.models.words import Channel
 from campaigns.rehearsal import running
 from campaigns.rehearsal.copy import private_copy
@@ -47,6 +47,22 @@ def test_what_is_not_copied_cannot_be_written_inside():
     a_campaign(event)
     with private_copy(event.id), pytest.raises(utils.InternalError, match="read-only"):
         AuditEntry.objects.create(at=BEFORE, who="ann@example.org", act="test")
+
+
+def test_a_receipt_of_another_events_text_says_nothing_about_a_rehearsed_one():
+    event, other = an_event(), an_event()
+    text = a_step(channel="sms", template="hydration")
+    entrants(event, 1)
+    a_campaign(event, text)
+    [live] = queue(the_step(a_campaign(other, text)), entrants(other, 1))
+    for number in range(live.id - 2, live.id + 3):
+        Receipt.objects.create(
+            provider="twilio", delivery=number, attempt=1, ref="", status="failed", standing="not_delivered",
+            raw={}, received_at=BEFORE,
+        )  # fmt: skip
+    with clock.standing_at(BEFORE):
+        [person] = rehearsal.rehearse(event).people
+    assert [line.state for line in person.lines] == ["sent"]
 
 
 def test_two_rehearsals_one_after_the_other_find_the_same():
