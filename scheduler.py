@@ -14,6 +14,7 @@ SCHEDULE = {
     # A tick that waited for longer than its successor's turn is worthless; a day without workers must not leave
     # 86,400 of them in the queue.
     "tick": {"task": "tick", "schedule": 1.0, "options": {"queue": "clock", "expires": 2}},
+    "retain": {"task": "retain", "schedule": 600.0, "options": {"queue": "clock", "expires": 300}},
 }
 
 PIECE = 0.2

@@ -19,7 +19,7 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
-from campaigns import clock  # noqa: E402
+from campaigns import clock, privacy, providers  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
 from campaigns.receipts import interpreting  # noqa: E402
@@ -138,6 +138,29 @@ def drain_alerts(channel: str) -> None:
         free_slots()
     if more:
         enqueue(drain_alerts, channel, queue="alerts", expires=2)
+
+
+@app.task(name="retain")
+def retain() -> None:
+    """Removes a piece of what has been kept long enough, and goes on if there is more."""
+    connection.close_if_unusable_or_obsolete()
+    if privacy.retain(clock.now()).more:
+        enqueue(retain, queue="clock", expires=60)
+    enqueue(forget, queue="sms", expires=60)
+
+
+@app.task(name="forget")
+def forget() -> None:
+    """Has the provider of texts remove those of people who are erased: not on the clock, for it may hang."""
+    connection.close_if_unusable_or_obsolete()
+    if not providers.problem(Channel.SMS):
+        privacy.forget_texts(own_forgetter())
+
+
+@cache
+def own_forgetter() -> privacy.Forget:
+    """This process's way of removing texts at their provider."""
+    return providers.sms().forget
 
 
 def wake_alerts(channel: Channel) -> None:

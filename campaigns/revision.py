@@ -16,7 +16,8 @@ def bump(event_id: int) -> int:
         )
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE events SET revision = revision + 1 WHERE id = %s RETURNING revision", [event_id]
+            "UPDATE events SET revision = revision + 1, contacts_removed_at = NULL WHERE id = %s RETURNING revision",
+            [event_id],
         )
         revision: int = cursor.fetchone()[0]
         # Served by entrants_not_yet_visible; other transactions' new rows are not visible here.

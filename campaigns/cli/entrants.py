@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from campaigns.cli import importing, output, people, ready
+from campaigns.cli import importing, output, people, ready, rights
 from campaigns.cli.event import event_named
 
 if TYPE_CHECKING:
@@ -168,5 +168,5 @@ def _facts(entrant: Entrant) -> dict[str, Any]:
     }
 
 
-for command in people.COMMANDS:
+for command in (*people.COMMANDS, *rights.ENTRANTS_COMMANDS):
     entrants.add_command(command)

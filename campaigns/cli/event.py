@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli import given, ready
+from campaigns.cli import given, keeping, ready
 from campaigns.cli.output import Refused, as_option, json_option, print_json
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ FOR_CHILDREN = frozenset({"kids"})
 @click.group()
 def event() -> None:
     """Events: one edition of a race meeting, with its races and waves."""
+
+
+event.add_command(keeping.keep)
 
 
 @event.command()

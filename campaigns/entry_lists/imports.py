@@ -78,11 +78,11 @@ def import_list(
     with staging.staged_table():
         staging.stage(reader.entries(_reported(sheet, progress)), layout.mapping.source)
         _refuse_incomplete(word, reader)
-        repeats = staging.reject_repeats()
-        problems = sorted([*reader.problems, *repeats])
+        left_out = [*staging.reject_repeats(), *staging.reject_erased(event)]
+        problems = sorted([*reader.problems, *left_out])
 
         def result(diff: Diff) -> Import:
-            rejected = reader.rejected + len(repeats)
+            rejected = reader.rejected + len(left_out)
             return Import(layout.mapping.source, reader.rows, rejected, diff, problems, layout.not_read)
 
         def compared() -> Import:

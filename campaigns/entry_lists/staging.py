@@ -15,6 +15,7 @@ from campaigns.addresses import address_hash, identity_hash
 from campaigns.entry_lists import matching
 from campaigns.entry_lists.diff import PLANNED
 from campaigns.entry_lists.entries import Entry, Problem
+from campaigns.models import Event
 from campaigns.models.entrants import new_short_code, new_token
 
 TABLES = ("staged_entrants", *matching.TABLES, *PLANNED)
@@ -69,6 +70,25 @@ def reject_repeats() -> list[Problem]:
         return [
             Problem(row, "", f"The same entrant already stands in row {first}", "remove one of the two")
             for row, first in sorted(cursor.fetchall())
+        ]
+
+
+def reject_erased(event: Event) -> list[Problem]:
+    """Take out rows of people who have been erased, so that nothing of theirs is stored again.
+
+    Served by entrants_one_identity_an_event.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM staged_entrants s USING entrants e
+            WHERE e.event_id = %s AND e.identity = s.identity AND e.erased_at IS NOT NULL RETURNING s.row
+            """,
+            [event.id],
+        )
+        return [
+            Problem(row, "", "This person has been erased", "nothing to do: nothing of the row is kept")
+            for (row,) in sorted(cursor.fetchall())
         ]
 
 

@@ -7,7 +7,7 @@ from campaigns.ledger.claiming import Claim, Claimed, claim, next_step
 from campaigns.ledger.foreseeing import Foreseen, audience_sizes, foresee, kin
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, coming
-from campaigns.ledger.looking_back import Sent, sent_email
+from campaigns.ledger.looking_back import Sent, sent_message
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
 from campaigns.ledger.opening import ONLY_SERVICE_FROM, open_chunk, steps_to_open
 from campaigns.ledger.receiving import fold
@@ -45,7 +45,7 @@ __all__ = [
     "release",
     "replay",
     "replay_the_dead",
-    "sent_email",
+    "sent_message",
     "settle",
     "steps_to_free",
     "steps_to_open",

@@ -67,6 +67,9 @@ class Entrant(models.Model):
     )
     token = models.TextField(unique=True, default=new_token)
     short_code = models.TextField(unique=True, default=new_short_code)
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="when all that was known of them went; no list brings it back"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -87,6 +90,7 @@ class Entrant(models.Model):
             Index(fields=["event", "id"], name="entrants_by_event"),
             Index(fields=["event", "email_hash"], name="entrants_by_email"),
             Index(fields=["event", "mobile_hash"], name="entrants_by_mobile"),
+            Index(fields=["id"], name="entrants_erased", condition=Q(erased_at__isnull=False)),
             Index(
                 fields=["event"], name="entrants_not_yet_visible", condition=Q(visible_revision__isnull=True)
             ),

