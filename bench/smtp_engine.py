@@ -1,4 +1,6 @@
-"""What one mail costs over one SMTP connection, by how far envelopes run ahead: `python -m bench.smtp_engine`.
+"""What one mail costs over SMTP, by how far envelopes run ahead and over how many connections.
+
+Run it: `python -m bench.smtp_engine`.
 
 Finished mails only: no database, no rendering. All ways are measured in one run, so their ratios hold.
 """
@@ -10,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bench import sinks
 from campaigns.channels.outcomes import Email, Kind
@@ -26,9 +29,26 @@ def _mails(count: int) -> list[Email]:
     return [Email(key, "tips@race.test", f"runner{key}@example.test", body) for key in range(count)]
 
 
-def _by_channel(port: int, mails: list[Email], *, eager: bool) -> None:
-    channel = SmtpChannel(SmtpServer("127.0.0.1", port, Tls.NONE), per_connection=PER_CONNECTION, eager=eager)
-    accepted = sum(outcome.kind is Kind.ACCEPTED for outcome in channel.send(mails, lambda: True))
+class _OneAtATime:
+    """Turns of which the next comes when the body before has gone, as where a rate is set."""
+
+    def __init__(self) -> None:
+        self._later = True
+
+    def wait(self) -> float:
+        self._later = not self._later
+        return 0.0001 if self._later else 0.0
+
+    def take(self) -> None:
+        return
+
+
+def _by_channel(port: int, mails: list[Email], *, connections: int = 1, eager: bool = True) -> None:
+    server = SmtpServer("127.0.0.1", port, Tls.NONE)
+    channel = SmtpChannel(server, per_connection=PER_CONNECTION, connections=connections)
+    turns = None if eager else _OneAtATime()
+    outcomes = channel.send(mails, lambda: True, turns=turns)
+    accepted = sum(outcome.kind is Kind.ACCEPTED for outcome in outcomes)
     channel.close()
     if accepted != len(mails):
         raise RuntimeError(f"The mail server took {accepted} of {len(mails)} mails: nothing was measured.")
@@ -52,9 +72,13 @@ class Way:
 
 WAYS = (
     Way("smtplib sendmail", True, _by_smtplib),
-    Way("lock-step", False, lambda port, mails: _by_channel(port, mails, eager=True)),
+    Way("lock-step", False, _by_channel),
     Way("envelope in one write", True, lambda port, mails: _by_channel(port, mails, eager=False)),
-    Way("envelope behind the body", True, lambda port, mails: _by_channel(port, mails, eager=True)),
+    Way("envelope behind the body", True, _by_channel),
+    *(
+        Way(f"the same, {most} connections", True, partial(_by_channel, connections=most))
+        for most in (2, 4, 8)
+    ),
 )
 
 
@@ -83,7 +107,7 @@ def _timed(way: Way, port: int, mails: list[Email]) -> Result:
 
 def _table(title: str, count: int, round_trip: float, runs: int) -> None:
     rounds = [[measure(way, count, round_trip) for way in WAYS] for _ in range(runs)]
-    print(f"\n{title}: {count:,} mails of 5 KB, one connection, median of {runs}\n")
+    print(f"\n{title}: {count:,} mails of 5 KB, one process, median of {runs}\n")
     print("| Way | messages/s | CPU µs a message |\n| --- | ---: | ---: |")
     for way, results in zip(WAYS, zip(*rounds, strict=True), strict=True):
         rate = statistics.median(result.rate for result in results)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Protocol, TypeVar
 
 import redis
 from django.conf import settings
@@ -14,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from campaigns import circuit, clock, content, ledger, optout, providers, rendering
-from campaigns.channels.outcomes import ChannelDown, Email, Kind, MayContinue, Outcome, Sms
+from campaigns.channels.outcomes import ChannelDown, Email, Kind, Outcome, Sms
 from campaigns.channels.pacing import Grant, Pacing
 from campaigns.channels.smtp import SmtpChannel
 from campaigns.channels.twilio import TwilioChannel
@@ -37,17 +36,6 @@ LEASE = timedelta(seconds=300)
 
 STOP_SIGNAL_AGE = 0.5
 """Seconds: how old the last look at the stop signal may be when a message is handed over."""
-
-M = TypeVar("M", Email, Sms)
-Given = TypeVar("Given", Email, Sms, contravariant=True)
-
-
-class Carrier(Protocol[Given]):
-    """What a drain asks of a channel."""
-
-    def send(self, messages: Iterable[Given], may_continue: MayContinue) -> Iterator[Outcome]:
-        """Hands messages over one after the other and yields what became of each."""
-        ...
 
 
 @dataclass
@@ -169,10 +157,7 @@ class Drain:
         """Renders and hands over a block; whatever happens, every row of it is settled, held or released."""
         step, block = self._prepared(claim)
         try:
-            if self.channel == Channel.EMAIL:
-                self._carry(block, pacing.in_turn(block.emails(), _units, signal.may_continue, grant), signal)
-            else:
-                self._carry(block, pacing.in_turn(block.texts(), _units, signal.may_continue, grant), signal)
+            self._note(block, self._outcomes(block, pacing, signal, grant), signal)
             if block.got_through:
                 circuit.closed(self.channel)
         except ChannelDown as down:
@@ -195,18 +180,42 @@ class Drain:
             ledger.release(claim.fences)
             raise
 
-    def _carry(self, block: "Block", in_turn: Iterable[M], signal: StopSignal) -> None:
-        carrier: Carrier[M] = self.carrier  # type: ignore[assignment]
-        for outcome in carrier.send(block.noted(in_turn, self.journal), signal.may_continue):
-            block.take(outcome)
-            self.journal.answered(
-                outcome.key, Answer(outcome.kind, outcome.code, outcome.detail, outcome.provider_ref)
+    def _outcomes(
+        self, block: "Block", pacing: Pacing, signal: StopSignal, grant: Grant
+    ) -> Iterator[Outcome]:
+        """Hands a block to its channel: a mail is noted right before its body, a text before the channel has it."""
+        carrier = self.carrier
+        if isinstance(carrier, SmtpChannel):
+            return carrier.send(
+                block.emails(),
+                signal.may_continue,
+                turns=pacing.turns(grant),
+                handing=lambda key: block.hand(key, self.journal),
             )
-            if outcome.kind == Kind.POLICY or self.unknown.too_many(outcome):
-                circuit.opened(self.channel, Kind.POLICY, _words(outcome), clock.now())
-                signal.risen = block.shut = True
-            if outcome.kind == Kind.MESSAGE:
-                signal.risen = True  # the words would be refused for everyone after this one
+        in_turn = pacing.in_turn(block.texts(), _units, signal.may_continue, grant)
+        return carrier.send(block.noted(in_turn, self.journal), signal.may_continue)
+
+    def _note(self, block: "Block", outcomes: Iterator[Outcome], signal: StopSignal) -> None:
+        """Notes each outcome as it comes; a fault of ours stops the send and is raised when no answer is owed."""
+        fault: Exception | None = None
+        for outcome in outcomes:
+            block.take(outcome)
+            try:
+                self._act_on(outcome, block, signal)
+            except Exception as error:
+                fault, signal.risen = fault or error, True
+        if fault is not None:
+            raise fault
+
+    def _act_on(self, outcome: Outcome, block: "Block", signal: StopSignal) -> None:
+        self.journal.answered(
+            outcome.key, Answer(outcome.kind, outcome.code, outcome.detail, outcome.provider_ref)
+        )
+        if outcome.kind == Kind.POLICY or self.unknown.too_many(outcome):
+            circuit.opened(self.channel, Kind.POLICY, _words(outcome), clock.now())
+            signal.risen = block.shut = True
+        if outcome.kind == Kind.MESSAGE:
+            signal.risen = True  # the words would be refused for everyone after this one
 
 
 @dataclass(frozen=True)
@@ -227,6 +236,7 @@ class Block:
     message: rendering.Message
     results: list[ledger.Result] = field(default_factory=list)
     refused: list[tuple[Outcome, Sequence[ledger.Claimed]]] = field(default_factory=list)
+    handed: set[int] = field(default_factory=set)
     shut: bool = False
 
     def __post_init__(self) -> None:
@@ -249,7 +259,12 @@ class Block:
             except content.ContentError:
                 self._hold(group)
 
-    def noted(self, messages: Iterable[M], journal: Journal) -> Iterator[M]:
+    def hand(self, carrier: int, journal: Journal) -> None:
+        """Writes into the journal that a carrier's message leaves now: until its outcome it is in doubt."""
+        journal.handing([(row.delivery, row.claim) for row in self.groups[carrier]], self.message.version_id)
+        self.handed.add(carrier)
+
+    def noted(self, messages: Iterable[Sms], journal: Journal) -> Iterator[Sms]:
         """The same messages, each written into the journal before the channel has it."""
         for message in messages:
             fences = [(row.delivery, row.claim) for row in self.groups[message.key]]
@@ -264,6 +279,7 @@ class Block:
     def take(self, outcome: Outcome) -> None:
         """Notes what became of a carrier, for it and for those it carries."""
         group = self.groups[outcome.key]
+        self.handed.discard(outcome.key)
         for row in group:
             del self.open[row.delivery]
             self.results.append(
@@ -285,7 +301,9 @@ class Block:
             self.refused.append((outcome, group))
 
     def settle(self) -> None:
-        """Writes the outcomes, and gives back what was not handed over."""
+        """Writes the outcomes, and gives back what was not handed over. What was cut off in between is a doubt."""
+        for carrier in sorted(self.handed):
+            self.take(Outcome(carrier, Kind.DOUBTFUL, detail="Sending was cut off before the answer came."))
         ledger.settle(self.channel, self.results, clock.now())
         ledger.release(list(self.open.items()))
 

@@ -16,7 +16,7 @@ SMS_IN_FLIGHT = 16
 
 def email() -> SmtpChannel:
     """A channel to the mail server of EMAIL_URL."""
-    return SmtpChannel(parse_email_url(settings.EMAIL_URL), eager=settings.EMAIL_RATE is None)
+    return SmtpChannel(parse_email_url(settings.EMAIL_URL), connections=settings.EMAIL_CONNECTIONS)
 
 
 def sms() -> TwilioChannel:

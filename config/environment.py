@@ -40,6 +40,16 @@ def rate(name: str) -> float | None:
     return number
 
 
+def count(name: str, default: int) -> int:
+    """A whole number above 0."""
+    value = text(name, str(default))
+    if not value.isdecimal() or int(value) < 1:
+        raise ImproperlyConfigured(
+            f"{name} is '{value}': give a whole number above 0, or leave it unset for {default}."
+        )
+    return int(value)
+
+
 def price(name: str) -> Decimal | None:
     """An amount of money, None where none is given."""
     value = text(name)

@@ -55,6 +55,7 @@ EMAIL_URL = environment.text("EMAIL_URL")
 EMAIL_FROM = environment.text("EMAIL_FROM", "Aid Station <tips@localhost>")
 MESSAGE_ID_DOMAIN = EMAIL_FROM.rpartition("@")[2].rstrip("> ") or "localhost"
 EMAIL_RATE = environment.rate("EMAIL_RATE")
+EMAIL_CONNECTIONS = environment.count("EMAIL_CONNECTIONS", 4)
 TWILIO_ACCOUNT_SID = environment.text("TWILIO_ACCOUNT_SID")
 TWILIO_AUTH_TOKEN = environment.text("TWILIO_AUTH_TOKEN")
 TWILIO_AUTH_TOKEN_PREVIOUS = environment.text("TWILIO_AUTH_TOKEN_PREVIOUS")

@@ -25,8 +25,10 @@ from people import (
     the_step,
 )
 
-from campaigns import campaign, circuit, ledger
-from campaigns.drain import Drain, free_slots, hold_slot
+from campaigns import campaign, circuit, journal, ledger
+from campaigns.channels.outcomes import Outcome
+from campaigns.drain import Block, Drain, free_slots, hold_slot
+from campaigns.journal import Journal, JournalFull
 from campaigns.models import Attempt, Circuit, Delivery, Outbox, Step, Suppression
 from campaigns.models.words import Channel
 from postbox import Postbox
@@ -41,7 +43,7 @@ TEXT = {"channel": "sms", "template": "hydration"}
 def box(settings) -> Iterator[Postbox]:
     """A postbox that the settings name as mail server and as Twilio."""
     with Postbox() as box:
-        settings.EMAIL_URL = box.email_url
+        settings.EMAIL_URL, settings.EMAIL_CONNECTIONS = box.email_url, 1
         settings.TWILIO_BASE_URL = box.twilio_base_url
         settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = f"AC{'0' * 32}", "token"
         settings.TWILIO_FROM = "+447700900900"
@@ -534,3 +536,101 @@ def wait_until_claimed() -> None:
             return
         time.sleep(0.01)
     raise AssertionError("nothing was claimed")
+
+
+# Several connections
+
+
+@pytest.fixture
+def lanes(box, settings) -> Postbox:
+    """A mail server that takes a moment over each mail, so that several connections are open."""
+    settings.EMAIL_CONNECTIONS = 4
+    box.faults.add("smtp", "slow", "dot", seconds=0.02)
+    return box
+
+
+def test_several_connections_bring_everyone_one_email(lanes):
+    _, people = a_send(60)
+    drain()
+    assert sorted(mail.recipient for mail in lanes.emails) == sorted(person.email for person in people)
+    assert states() == {"sent": 60}
+
+
+def test_of_each_connection_at_most_one_message_is_handed_over_without_an_answer(lanes, monkeypatch):
+    """What the journal would tell if the process were killed at any moment."""
+    a_send(60)
+    doubts: list[int] = []
+    written = Journal._append
+
+    def look(own: Journal, entry: dict[str, object]) -> None:
+        written(own, entry)
+        doubts.append(len({id(handed) for handed in own.read().values() if handed.answer is None}))
+
+    monkeypatch.setattr(Journal, "_append", look)
+    drain()
+    assert states() == {"sent": 60}
+    assert 2 <= max(doubts) <= 4
+
+
+def test_the_line_is_written_before_the_body_and_not_with_the_envelope(box, settings):
+    """An answer to DATA that is slow in coming is waited for before anything is in doubt."""
+    a_send(1)
+    box.faults.add("smtp", "slow", "data", seconds=0.5)
+    running = elsewhere(drain)
+    wait_until_claimed()
+    time.sleep(0.2)
+    [holder] = set(Outbox.objects.values_list("holder", flat=True))
+    assert journal.read(settings.JOURNAL_FOLDER / f"{holder}.journal") == {}
+    running.result(10)
+    assert states() == {"sent": 1}
+
+
+def test_a_journal_that_fills_up_loses_no_answer_and_stops_the_channel(lanes, monkeypatch):
+    a_send(40)
+    written = Journal._append
+    lines: list[object] = []
+
+    def until_full(own: Journal, entry: dict[str, object]) -> None:
+        if len(lines) >= 21:
+            raise JournalFull("The journal cannot be written (the disk is full).")
+        lines.append(entry)
+        written(own, entry)
+
+    monkeypatch.setattr(Journal, "_append", until_full)
+    drain()
+    arrived = len(lanes.emails)
+    assert 0 < arrived < 40
+    assert states() == {"sent": arrived, "due": 40 - arrived}
+    assert "disk is full" in Circuit.objects.get(channel="email").reason
+
+
+def test_what_was_handed_over_when_the_drain_itself_fails_is_in_doubt_and_never_simply_due(
+    lanes, monkeypatch
+):
+    a_send(40)
+    taken = Block.take
+
+    def fail_at_the_tenth(block: Block, outcome: Outcome) -> None:
+        if len(block.results) == 10 and outcome.kind == "accepted":
+            raise RuntimeError("a fault of ours")
+        taken(block, outcome)
+
+    monkeypatch.setattr(Block, "take", fail_at_the_tenth)
+    with pytest.raises(RuntimeError, match="ours"):
+        drain()
+    found = states()
+    assert found["sent"] == 10
+    assert 1 <= found["uncertain"] <= 4
+    in_doubt = Delivery.objects.filter(state="uncertain").values_list("entrant__email", flat=True)
+    answered = {row.entrant.email for row in Delivery.objects.filter(state="sent").select_related("entrant")}
+    assert {mail.recipient for mail in lanes.emails} <= answered | set(in_doubt)
+
+
+def test_unknown_refusals_on_several_connections_open_the_circuit(lanes):
+    a_send(40)
+    lanes.faults.add("smtp", "refuse", "rcpt", code=555, text="5.9.9 Computer says no", after=8)
+    drain()
+    found = states()
+    assert 5 <= found["failed"] <= 5 + 4
+    assert found["due"] + found["failed"] + found["sent"] == 40
+    assert Circuit.objects.get(channel="email").opened_at is not None

@@ -7,10 +7,30 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 MayContinue: TypeAlias = Callable[[], bool]
 """Asked before each hand-over. False: hand over nothing more, finish what is handed over, return."""
+
+
+class Turns(Protocol):
+    """When messages may go, asked without waiting: a channel does other work until a turn has come."""
+
+    def wait(self) -> float:
+        """Return the seconds until it is worth asking again; 0 or less: the next message may go now."""
+
+    def take(self) -> None:
+        """Use the turn that `wait` has just said is there."""
+
+
+class AtOnce:
+    """The turns of a caller who sets no rate."""
+
+    def wait(self) -> float:
+        return 0.0
+
+    def take(self) -> None:
+        return
 
 
 class Kind(StrEnum):

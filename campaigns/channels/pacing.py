@@ -8,9 +8,10 @@ Mails weigh one unit each, so a drain asks first, claims no more than was grante
     if not grant.count:
         ...come back after grant.start_delay...
     mails = claim_and_render(limit=grant.count)
-    for outcome in channel.send(pacing.in_turn(mails, one, may_continue, grant), may_continue): ...
+    for outcome in channel.send(mails, may_continue, turns=pacing.turns(grant)): ...
 
-A text's weight is known only once it is rendered: claim at most `pacing.most(0.5)` and leave out the grant.
+A text's weight is known only once it is rendered: claim at most `pacing.most(0.5)`, leave out the grant, and send what
+`pacing.in_turn` yields.
 
 Over any 10 s at most the rate and 2 % more go out, or one message more if that is larger: slots are spaced
 exactly, and a slot whose time is more than `_GRACE` past lapses.
@@ -34,6 +35,7 @@ _FORGET = 24 * 3600  # seconds an unused key is kept
 _GRACE = 0.15  # seconds a slot may be used late; 10 s * 2 % would be 0.2
 _UNREACHABLE = 0.5  # seconds until Redis is asked again
 _ATTENTION = 0.25  # longest sleep between two looks at may_continue
+_SOON = 0.001  # seconds until a grant that held nothing is asked for anew at the earliest
 
 # KEYS[1]: the moment (Redis's microseconds) at which the next free slot begins.
 # ARGV: microseconds a unit, units wanted, least units, how far ahead a grant may begin, cover, wait after a
@@ -121,6 +123,10 @@ class Pacing:
         """Return how many units the whole rate gives in that time, at least 1; None without a limit."""
         return max(1, int(seconds / self._interval)) if self._interval else None
 
+    def turns(self, grant: Grant | None = None) -> "SlotTurns":
+        """The turns of one send, without a wait in them. `grant` is what the messages were claimed under."""
+        return SlotTurns(self, grant or self._nothing())
+
     def in_turn(
         self,
         messages: Iterable[M],
@@ -136,33 +142,21 @@ class Pacing:
         if not self._interval:
             yield from messages
             return
-        grant, used = grant or self._nothing(), 0
+        turns = self.turns(grant)
         for message in messages:
-            taken = self._take(grant, used, max(1, units(message)), may_continue)
-            if taken is None:
-                return
-            grant, used = taken
+            weight = max(1, units(message))
+            while True:
+                if not may_continue():
+                    return
+                if (left := turns.wait(weight)) <= 0:
+                    break
+                sleep(min(left, _ATTENTION))
+            turns.take(weight)
             yield message
 
     def _nothing(self) -> Grant:
         now = monotonic()
         return Grant(0, 0.0, self._interval, now, now)
-
-    def _take(
-        self, grant: Grant, used: int, weight: int, may_continue: MayContinue
-    ) -> tuple[Grant, int] | None:
-        """Wait for the next `weight` slots; return the grant they are of and how many of it are used."""
-        while True:
-            slot = max(used, grant.first_valid(monotonic()))
-            if slot + weight <= grant.count:
-                if not _wait_until(grant.opens(slot), may_continue):
-                    return None
-                if slot >= grant.first_valid(monotonic()):  # else the sleep itself was too long
-                    return grant, slot + weight
-                continue
-            if not _wait_until(0.0 if grant.count else grant.opens(0), may_continue):
-                return None
-            grant, used = self.grant(weight, weight), 0
 
     def _ask(self, wanted: int, least: int) -> tuple[int, float]:
         micro = 1_000_000
@@ -182,11 +176,36 @@ class Pacing:
         return int(count), int(wait) / micro
 
 
-def _wait_until(moment: float, may_continue: MayContinue) -> bool:
-    """Sleep until a monotonic moment; False as soon as told not to continue."""
-    while may_continue():
-        left = moment - monotonic()
-        if left <= 0:
-            return True
-        sleep(min(left, _ATTENTION))
-    return False
+@dataclass
+class SlotTurns:
+    """The slots of a grant one after the other, and further ones where it does not reach."""
+
+    pacing: Pacing
+    grant: Grant
+    used: int = 0
+
+    def wait(self, weight: int = 1) -> float:
+        """Return the seconds until the next `weight` slots, or until asking for some makes sense; 0 or less: now.
+
+        Asks for more only when the slots at hand are used or have lapsed.
+        """
+        if not self.grant.interval:
+            return 0.0
+        left = self._left(weight)
+        if left is None:
+            self.grant, self.used = self.pacing.grant(weight, weight), 0
+            left = self._left(weight)
+        return max(_SOON, self.grant.opens(0) - monotonic()) if left is None else left
+
+    def take(self, weight: int = 1) -> None:
+        """Use the slots that `wait` has just said are there."""
+        self.used += weight
+
+    def _left(self, weight: int) -> float | None:
+        """Seconds until the next slots of this grant, None when it holds none and another may be asked for."""
+        now = monotonic()
+        self.used = max(self.used, self.grant.first_valid(now))
+        if self.used + weight <= self.grant.count:
+            return self.grant.opens(self.used) - now
+        refused_for = self.grant.opens(0) - now
+        return refused_for if not self.grant.count and refused_for > 0 else None

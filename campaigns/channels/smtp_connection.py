@@ -1,6 +1,7 @@
 """One connection to a mail server: opened by smtplib, then bytes out and whole answers in.
 
-Knows nothing of what is in a message and of what an answer means for it.
+Knows nothing of what is in a message and of what an answer means for it. What has to wait for the socket is written as
+steps: it yields each wait, so that one thread serves many connections. `settled` runs the steps of one alone.
 """
 
 import contextlib
@@ -9,8 +10,10 @@ import select
 import smtplib
 import socket
 import ssl
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TypeAlias, TypeVar
 
 from campaigns.channels.outcomes import ChannelDown, Email, Kind, scrub
 from campaigns.channels.smtp_replies import Reply, parse_reply
@@ -24,6 +27,13 @@ _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _TOO_LATE = "The mail server did not answer in time."
 _BROKE = "The connection to the mail server broke."
 
+Wait: TypeAlias = tuple[int, float]
+"""What a step waits for: the socket to be ready (POLLIN or POLLOUT), until a monotonic moment."""
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[Wait, bool, T]
+"""Yields its waits, is sent whether the socket was ready in time, and returns its result."""
+
 
 class Lost(Exception):
     """The connection is no longer usable. `sent`: all of the data was written, only its answer is missing."""
@@ -33,7 +43,7 @@ class Lost(Exception):
         self.sent = sent
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Connection:
     """An open, greeted and logged-in connection over a non-blocking socket.
 
@@ -46,40 +56,42 @@ class Connection:
     used_at: float = field(default_factory=monotonic)
     envelope: Email | None = None
     closed: bool = False
+    number: int = field(init=False)
+    pipelining: bool = field(init=False)
     _buffer: bytearray = field(default_factory=bytearray)
+    _lines: list[bytes] = field(default_factory=list)
 
-    @property
-    def pipelining(self) -> bool:
-        """Whether the server takes commands in groups (RFC 2920)."""
-        return "pipelining" in self.features
+    def __post_init__(self) -> None:
+        self.number = self.sock.fileno()
+        self.pipelining = "pipelining" in self.features  # commands may come in groups (RFC 2920)
 
-    def exchange(self, data: bytes, deadline: float, behind: bytes = b"") -> Reply:
+    def exchange(self, data: bytes, deadline: float, behind: bytes = b"") -> Steps[Reply]:
         """Write `data`, with `behind` in the same go; return the answer to `data` by `deadline` (monotonic).
 
         Only when no answer is owed: what a server says unasked must never be taken for an answer. When writing
         fails the socket is read to its end first, for an answer given before the reset counts, and closed.
         Raises Lost.
         """
-        if self._spoke_unasked():
+        if self.spoke_unasked():
             raise Lost("The mail server spoke out of turn or closed the connection.", sent=False)
         self.used_at = monotonic()
-        written, fault = self._write(data + behind, deadline)
+        written, fault = yield from self._write(data + behind, deadline)
         if not fault:
-            return self.answer(deadline)
+            return (yield from self.answer(deadline))
         try:
-            return self.answer(monotonic() + _LAST_WORDS)
+            return (yield from self.answer(monotonic() + _LAST_WORDS))
         except Lost:
             raise Lost(fault, sent=written >= len(data)) from None
         finally:
             self.drop()
 
-    def answer(self, deadline: float) -> Reply:
+    def answer(self, deadline: float) -> Steps[Reply]:
         """Return the next complete answer, by `deadline` (monotonic seconds). Raises Lost."""
-        lines = [self._line(deadline)]
-        while lines[-1][3:4] == b"-" and len(lines) < _MOST_LINES:
-            lines.append(self._line(deadline))
+        while not self._complete():
+            yield from self._receive(deadline)
+        lines, self._lines = self._lines, []
         try:
-            return parse_reply(lines)
+            return parse_reply(tuple(lines))
         except ValueError as error:
             raise Lost("The mail server's answer was not SMTP.", sent=True) from error
 
@@ -88,15 +100,15 @@ class Connection:
         self.closed = True
         self.sock.close()
 
-    def quit(self) -> None:
+    def quit(self) -> Steps[None]:
         """Take leave, waiting for the goodbye no longer than a second, and close."""
         with contextlib.suppress(Lost):
-            self.exchange(b"QUIT\r\n", monotonic() + _LAST_WORDS)
+            yield from self.exchange(b"QUIT\r\n", monotonic() + _LAST_WORDS)
         self.drop()
 
-    def _spoke_unasked(self) -> bool:
-        """Whether words, or the end of the connection, are here already."""
-        if self._buffer:
+    def spoke_unasked(self) -> bool:
+        """Whether words, or the end of the connection, are here although no answer is owed."""
+        if self._buffer or self._lines:
             return True
         try:
             self._buffer += self.sock.recv(_AT_ONCE)
@@ -106,7 +118,7 @@ class Connection:
             return True
         return True
 
-    def _write(self, data: bytes, deadline: float) -> tuple[int, str]:
+    def _write(self, data: bytes, deadline: float) -> Steps[tuple[int, str]]:
         """Return how many bytes are written, and what went wrong if not all are.
 
         A piece is no longer than one TLS record: a piece that failed cannot be read by the other side, so the
@@ -117,45 +129,66 @@ class Connection:
             try:
                 written += self.sock.send(view[written : written + _AT_ONCE])
             except _WOULD_BLOCK as would_block:
-                if not self._wait(would_block, select.POLLOUT, deadline):
+                if not (yield _direction(would_block, select.POLLOUT), deadline):
                     return written, _TOO_LATE
             except OSError:
                 return written, _BROKE
         return written, ""
 
-    def _line(self, deadline: float) -> bytes:
-        while (end := self._buffer.find(b"\n")) < 0:
-            if len(self._buffer) > _LONGEST_LINE:
-                raise Lost("The mail server's answer was too long.", sent=True)
-            self._buffer += self._receive(deadline)
-        line = bytes(self._buffer[:end]).removesuffix(b"\r")
-        del self._buffer[: end + 1]
-        return line
+    def _complete(self) -> bool:
+        """Take lines from the buffer; True when they are a whole answer. Raises Lost."""
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = bytes(self._buffer[:end]).removesuffix(b"\r")
+            del self._buffer[: end + 1]
+            self._lines.append(line)
+            if line[3:4] != b"-" or len(self._lines) >= _MOST_LINES:
+                return True
+        if len(self._buffer) > _LONGEST_LINE:
+            raise Lost("The mail server's answer was too long.", sent=True)
+        return False
 
-    def _receive(self, deadline: float) -> bytes:
+    def _receive(self, deadline: float) -> Steps[None]:
+        direction = select.POLLIN
         while True:
+            # What TLS has decrypted already is not on the socket, and no poll tells of it.
+            if not _decrypted(self.sock) and not (yield direction, deadline):
+                raise Lost(_TOO_LATE, sent=True)
             try:
                 data = self.sock.recv(_AT_ONCE)
             except _WOULD_BLOCK as would_block:
-                if not self._wait(would_block, select.POLLIN, deadline):
-                    raise Lost(_TOO_LATE, sent=True) from None
+                direction = _direction(would_block, select.POLLIN)
                 continue
             except OSError as error:
                 raise Lost(_BROKE, sent=True) from error
             if not data:
                 raise Lost("The mail server closed the connection.", sent=True)
-            return data
+            self._buffer += data
+            return
 
-    def _wait(self, would_block: OSError, direction: int, deadline: float) -> bool:
-        """Wait until the socket is ready; False when time is up. TLS may have to write in order to read."""
-        if isinstance(would_block, ssl.SSLWantReadError):
-            direction = select.POLLIN
-        elif isinstance(would_block, ssl.SSLWantWriteError):
-            direction = select.POLLOUT
-        poll = select.poll()
-        poll.register(self.sock, direction)
-        left = deadline - monotonic()
-        return left > 0 and bool(poll.poll(math.ceil(left * 1000)))
+
+def _decrypted(sock: socket.socket) -> bool:
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+
+
+def _direction(would_block: OSError, plainly: int) -> int:
+    """What to wait for: TLS may have to write in order to read, and the other way round."""
+    if isinstance(would_block, ssl.SSLWantReadError):
+        return select.POLLIN
+    return select.POLLOUT if isinstance(would_block, ssl.SSLWantWriteError) else plainly
+
+
+def settled(connection: Connection, steps: Steps[T]) -> T:
+    """Run the steps of one connection to their end, blocking at each wait."""
+    poll = select.poll()
+    try:
+        direction, deadline = next(steps)
+        while True:
+            poll.register(connection.sock, direction)
+            left = deadline - monotonic()
+            direction, deadline = steps.send(left > 0 and bool(poll.poll(math.ceil(left * 1000))))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def open_connection(server: SmtpServer, timeout: float) -> Connection:
@@ -241,7 +274,7 @@ def _refused(error: smtplib.SMTPResponseException, server: SmtpServer) -> Channe
     text = raw if isinstance(raw, bytes) else str(raw).encode()
     if not 400 <= error.smtp_code <= 599:
         return ChannelDown(Kind.TRANSIENT, "", "The mail server's greeting was not SMTP.")
-    reply = parse_reply([b"%d %s" % (error.smtp_code, b" ".join(text.splitlines()))])
+    reply = parse_reply((b"%d %s" % (error.smtp_code, b" ".join(text.splitlines())),))
     kind = Kind.TRANSIENT if reply.family == 4 else Kind.POLICY
     words = scrub(reply.words, server.user, server.user.partition("@")[0])
     return ChannelDown(kind, reply.code, f"The mail server refused the connection or login: {words}")

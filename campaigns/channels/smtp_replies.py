@@ -6,6 +6,7 @@ Reply syntax is RFC 5321 section 4.2, enhanced codes are RFC 3463.
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 from campaigns.channels.outcomes import Email, Kind
 
@@ -49,8 +50,12 @@ class Reply:
         return found.group(1) if found else ""
 
 
-def parse_reply(lines: list[bytes]) -> Reply:
-    """Read the lines of one answer, line ends removed. Raises ValueError when it is not an SMTP answer."""
+@lru_cache(maxsize=64)
+def parse_reply(lines: tuple[bytes, ...]) -> Reply:
+    """Read the lines of one answer, line ends removed. Raises ValueError when it is not an SMTP answer.
+
+    The last few are remembered: most answers of a mail server are the same bytes for everyone.
+    """
     matches = [_LINE.fullmatch(line) for line in lines]
     statuses = {match.group(1) for match in matches if match}
     if None in matches or len(statuses) != 1:

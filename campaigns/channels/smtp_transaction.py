@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from campaigns.channels.outcomes import Email, Kind, MayContinue, Outcome, scrub
-from campaigns.channels.smtp_connection import Connection, Lost
+from campaigns.channels.outcomes import Email, Kind, Outcome, scrub
+from campaigns.channels.smtp_connection import Connection, Lost, Steps
 from campaigns.channels.smtp_replies import (
     Reply,
     Stage,
@@ -20,7 +20,6 @@ from campaigns.channels.smtp_replies import (
 
 _STAGES = ((Stage.MAIL, 2), (Stage.RCPT, 2), (Stage.DATA, 3))
 _DOT_EXPECTED = 2
-_ATTENTION = 0.5  # seconds: how old a "may continue" may be when a body goes out
 
 
 @dataclass(slots=True)
@@ -32,27 +31,29 @@ class Transaction:
     timeout: float
     _answers: list[Reply] = field(default_factory=list)
     _reused: bool = False
-    _body_begun: bool = False
+    body_begun: bool = False
 
-    def run(self, following: Callable[[], Email | None], may_continue: MayContinue) -> Outcome | None:
+    def run(
+        self, following: Callable[[], Email | None], may_begin: Callable[[], bool]
+    ) -> Steps[Outcome | None]:
         """Hand the message over. None: nothing of its body has left and it may be tried anew.
 
-        `following` is asked right before the body goes out, for the message whose envelope may go behind it.
-        Between a body and its answer no code of the caller runs: an error there would lose the answer.
+        `following` is asked for the message whose envelope may go behind the body, then `may_begin` right before
+        the body goes out. Between a body and its answer neither is: an error there would lose the answer.
         """
-        begun = monotonic()
         try:
-            self._ask(begun + self.timeout)
+            yield from self._ask(monotonic() + self.timeout)
             if not self._welcome():
-                return self._turned_down()
-            if monotonic() - begun > _ATTENTION and not may_continue():
+                return (yield from self._turned_down())
+            behind = following()
+            if not may_begin():
                 self.connection.drop()  # DATA is open for a valid recipient: there is no other way back
                 return None
-            return self._finish(following())
+            return (yield from self._finish(behind))
         except Lost as lost:
             return self._lost(lost)
 
-    def _ask(self, deadline: float) -> None:
+    def _ask(self, deadline: float) -> Steps[None]:
         """Collect the envelope's answers, all of them unless the server closes or the line is lock-step."""
         commands = envelope(self.message, self.connection.features)
         ahead = self.connection.envelope is self.message
@@ -63,10 +64,10 @@ class Transaction:
         self.connection.transactions += 1
         for number, (command, (_, expected)) in enumerate(zip(commands, _STAGES, strict=True)):
             if ahead or (together and number):
-                reply = self.connection.answer(deadline)
+                reply = yield from self.connection.answer(deadline)
             else:
                 behind = b"".join(commands[1:]) if together else b""
-                reply = self.connection.exchange(command, deadline, behind)
+                reply = yield from self.connection.exchange(command, deadline, behind)
             _check_turn(reply, expected)
             self._answers.append(reply)
             if reply.status == 421 or (reply.family != expected and not together):
@@ -82,13 +83,13 @@ class Transaction:
                 return stage, reply
         return None
 
-    def _finish(self, following: Email | None) -> Outcome:
+    def _finish(self, following: Email | None) -> Steps[Outcome]:
         """Send the body; the next envelope goes behind it in the same write."""
         features = self.connection.features
         behind = b"".join(envelope(following, features)) if following else b""
-        self._body_begun = True
+        self.body_begun = True
         body = body_on_the_wire(self.message.data)
-        reply = self.connection.exchange(body, monotonic() + self.timeout, behind)
+        reply = yield from self.connection.exchange(body, monotonic() + self.timeout, behind)
         _check_turn(reply, _DOT_EXPECTED)
         self.connection.envelope = following
         if reply.family == _DOT_EXPECTED:
@@ -97,7 +98,7 @@ class Transaction:
             self.connection.drop()
         return self._refused(Stage.DOT, reply)
 
-    def _turned_down(self) -> Outcome | None:
+    def _turned_down(self) -> Steps[Outcome | None]:
         refusal = self._refusal()
         assert refusal is not None
         if any(reply.status == 421 for reply in self._answers):
@@ -105,7 +106,7 @@ class Transaction:
             if self._answers[0].status == 421 and self._reused:
                 return None
         else:
-            self._leave(monotonic() + self.timeout)
+            yield from self._leave(monotonic() + self.timeout)
         return self._refused(*refusal)
 
     def _refused(self, stage: Stage, reply: Reply) -> Outcome:
@@ -114,31 +115,31 @@ class Transaction:
         detail = scrub(reply.words, recipient, recipient.rpartition("@")[0])
         return Outcome(self.message.key, kind, reply.code, detail, recognised=recognised)
 
-    def _leave(self, deadline: float) -> None:
+    def _leave(self, deadline: float) -> Steps[None]:
         """End a transaction that was refused; a server that is not in step afterwards is dropped."""
         try:
-            in_step = self._left(deadline)
+            in_step = yield from self._left(deadline)
         except Lost:
             in_step = False
         self.connection.envelope = None
         if not in_step:
             self.connection.drop()
 
-    def _left(self, deadline: float) -> bool:
+    def _left(self, deadline: float) -> Steps[bool]:
         accepted = [reply.family in (2, 3) for reply in self._answers]
         if accepted[2:] == [True]:  # a 354 all the same
             if accepted[1]:
                 return False  # a lone dot would send an empty mail to a recipient who was accepted
-            return self.connection.exchange(b".\r\n", deadline).status != 421
+            return (yield from self.connection.exchange(b".\r\n", deadline)).status != 421
         if any(accepted):
-            return self.connection.exchange(b"RSET\r\n", deadline).status == 250
+            return (yield from self.connection.exchange(b"RSET\r\n", deadline)).status == 250
         return True
 
     def _lost(self, lost: Lost) -> Outcome | None:
         self.connection.drop()
         if not self._answers and self._reused:
             return None
-        in_doubt = self._body_begun and lost.sent
+        in_doubt = self.body_begun and lost.sent
         return Outcome(self.message.key, Kind.DOUBTFUL if in_doubt else Kind.TRANSIENT, detail=str(lost))
 
 

@@ -29,11 +29,12 @@ DEFAULTS = {
 
 @dataclass
 class Say:
-    """An answer: its bytes, where to cut it in two, and what to do after it."""
+    """An answer: its bytes, where to cut it in two, how long to wait before it, and what to do after it."""
 
     data: bytes = b""
     then: str = ""  # close | reset | hang
     cut: int = 0
+    wait: float = 0.0
 
 
 @dataclass
@@ -58,13 +59,15 @@ class ScriptedSmtp:
 
     Verbs: CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BODY (said once a body begins to arrive), DOT.
     With `merge`, answers are held back until the client has to be waited for, and leave in one write. `pieces`
-    cuts each write: it is given the bytes and how many writes there were before.
+    cuts each write: it is given the bytes and how many writes there were before. `to` is asked before any queue what
+    a recipient's RCPT and DOT get.
     """
 
     features: tuple[str, ...] = ()
     tls: str = "none"
     merge: bool = False
     pieces: Callable[[bytes, int], list[bytes]] | None = None
+    to: Callable[[str, str], Say | bytes | None] | None = None
     mails: list[Mail] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
@@ -129,7 +132,13 @@ class ScriptedSmtp:
         queue = self._script[verb]
         return (queue.popleft() if queue else None) or Say(default)
 
+    def answer_to(self, verb: str, recipient: str, default: bytes) -> Say:
+        own = self.to(verb, recipient) if self.to and verb in ("RCPT", "DOT") else None
+        return Say(own) if isinstance(own, bytes) else own or self.next_answer(verb, default)
+
     def say(self, sock: socket.socket, answer: Say) -> None:
+        if answer.wait:
+            self._stopped.wait(answer.wait)
         if answer.cut:
             sock.sendall(answer.data[: answer.cut])
             time.sleep(0.002)
@@ -213,7 +222,7 @@ class _Session:
             self.sender = command.partition("<")[2].partition(">")[0]
         if verb == "RCPT":
             self.recipient = command.partition("<")[2].partition(">")[0]
-        answer = self.server.next_answer(verb, default)
+        answer = self.server.answer_to(verb, self.recipient, default)
         self.server.say(self.sock, answer)
         if answer.data.startswith(b"250"):
             self.stage = {"MAIL": "mail", "RCPT": "rcpt", "RSET": "idle"}.get(verb, self.stage)
@@ -234,7 +243,7 @@ class _Session:
             if not line:
                 raise Gone
             raw += line
-        answer = self.server.next_answer("DOT", DEFAULTS["DOT"])
+        answer = self.server.answer_to("DOT", self.recipient, DEFAULTS["DOT"])
         if answer.data.startswith(b"250"):  # noted before it is said: the test may look at once
             self.server.mails.append(Mail(self.sender, self.recipient, raw, self.number))
         self.server.say(self.sock, answer)

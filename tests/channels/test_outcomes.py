@@ -40,7 +40,7 @@ def test_words_are_stored_without_people(words: str, private: tuple[str, ...], s
     ],
 )
 def test_a_queue_id_is_found_where_there_is_one(line: bytes, queue_id: str) -> None:
-    assert parse_reply([line]).queue_id == queue_id
+    assert parse_reply((line,)).queue_id == queue_id
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_queue_id_is_found_where_there_is_one(line: bytes, queue_id: str) -> N
 )
 def test_what_is_no_answer_is_refused(lines: list[bytes]) -> None:
     with pytest.raises(ValueError, match="SMTP"):
-        parse_reply(lines)
+        parse_reply(tuple(lines))
 
 
 def test_channels_know_neither_django_nor_the_rest_of_campaigns() -> None:

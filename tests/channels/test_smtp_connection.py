@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from campaigns.channels.smtp_connection import Connection, Lost
+from campaigns.channels.smtp_connection import Connection, Lost, settled
 
 MUCH = b"x" * 8_000_000
 
@@ -30,7 +30,7 @@ def test_an_end_behind_the_data_leaves_the_data_in_doubt(ends: tuple[Connection,
     reader = threading.Thread(target=lambda: (server.recv(1000), server.close()))
     reader.start()
     with pytest.raises(Lost) as lost:
-        connection.exchange(b"body\r\n.\r\n", in_time(), behind=MUCH)
+        settled(connection, connection.exchange(b"body\r\n.\r\n", in_time(), behind=MUCH))
     reader.join()
     assert lost.value.sent
 
@@ -40,7 +40,7 @@ def test_an_end_within_the_data_was_not_sent(ends: tuple[Connection, socket.sock
     reader = threading.Thread(target=lambda: (server.recv(1000), server.close()))
     reader.start()
     with pytest.raises(Lost) as lost:
-        connection.exchange(MUCH, in_time(), behind=b"MAIL FROM:<>\r\n")
+        settled(connection, connection.exchange(MUCH, in_time(), behind=b"MAIL FROM:<>\r\n"))
     reader.join()
     assert not lost.value.sent
 
@@ -51,7 +51,7 @@ def test_after_half_a_body_the_socket_is_closed_even_when_there_was_an_answer(
     connection, server = ends
     answer = threading.Timer(0.05, lambda: server.sendall(b"552 5.3.4 too big\r\n"))
     answer.start()
-    assert connection.exchange(MUCH, in_time()).status == 552
+    assert settled(connection, connection.exchange(MUCH, in_time())).status == 552
     assert connection.closed
 
 
@@ -63,7 +63,7 @@ def test_nothing_is_written_once_the_other_side_has_spoken_or_ended_unasked(
     server.sendall(words)
     server.shutdown(socket.SHUT_WR)
     with pytest.raises(Lost) as lost:
-        connection.exchange(b"body\r\n.\r\n", in_time())
+        settled(connection, connection.exchange(b"body\r\n.\r\n", in_time()))
     assert not lost.value.sent
     server.setblocking(False)
     with pytest.raises(BlockingIOError):
