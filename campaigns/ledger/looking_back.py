@@ -26,7 +26,7 @@ class Sent:
 def sent_message(token: UUID) -> Sent | None:
     """The message of a delivery's token as it went out; None when there is none, or it has not gone out.
 
-    Served by deliveries_one_token, then the key and deliveries_by_carrier.
+    Served by deliveries_one_token, then the key and deliveries_carried.
     """
     with connection.cursor() as cursor:
         cursor.execute(_STATEMENT, {"token": token})

@@ -45,10 +45,6 @@ class Migration(migrations.Migration):
             field=models.TextField(choices=[('unsubscribed', 'Unsubscribed'), ('stop', 'Stop'), ('hard_bounce', 'Hard Bounce'), ('bad_number', 'Bad Number'), ('complaint', 'Complaint'), ('by_hand', 'By Hand'), ('erased', 'Erased')]),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('carrier__isnull', False)), fields=['carrier'], name='deliveries_by_carrier'),
-        ),
-        migrations.AddIndex(
             model_name='entrant',
             index=models.Index(condition=models.Q(('erased_at__isnull', False)), fields=['id'], name='entrants_erased'),
         ),

@@ -57,7 +57,6 @@ class Delivery(models.Model):
         ]
         indexes = [
             Index(fields=["entrant"], name="deliveries_by_entrant"),
-            Index(fields=["carrier"], name="deliveries_by_carrier", condition=Q(carrier__isnull=False)),
             # Not WHERE state = 'held': an index that speaks of the state would be written with every settle.
             Index(
                 fields=["step", "held_revision"],
