@@ -115,10 +115,11 @@ def interpret() -> None:
 def drain(channel: str) -> None:
     """Sends what is due on a channel for one slice, if one of its slots is free, and goes on if there is more."""
     connection.close_if_unusable_or_obsolete()
-    if hold_slot(Channel(channel), SLOTS[Channel(channel)]) is None:
+    slot = hold_slot(Channel(channel), SLOTS[Channel(channel)])
+    if slot is None:
         return
     try:
-        more = own_drain(Channel(channel)).run()
+        more = own_drain(Channel(channel), slot if channel == Channel.SMS else None).run()
     finally:
         free_slots()
     if more:
@@ -169,13 +170,17 @@ def wake_alerts(channel: Channel) -> None:
         enqueue(drain_alerts, channel, queue="alerts", expires=2)
 
 
-WAKE = {Channel.EMAIL: 2, Channel.SMS: 1}
+WAKE = {Channel.EMAIL: 2, Channel.SMS: 2}
 """Drains that a tick wakes: more find their own way, each that has more to do queues itself anew."""
 
 
 @cache
-def own_drain(channel: Channel) -> Drain:
-    """This process's drain, whose connections outlive a task."""
+def own_drain(channel: Channel, slot: int | None) -> Drain:  # noqa: ARG001 - one drain a slot
+    """This process's drain, whose connections outlive a task.
+
+    Texts have a thread for each slot and a drain for each: who holds the slot is the only one who uses it, and
+    while one waits for the last answers of its block, the other sends.
+    """
     return Drain(channel)
 
 

@@ -1,6 +1,7 @@
 """Who carries the messages, as the environment names them: a mail server and Twilio."""
 
 import ipaddress
+import math
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -10,8 +11,11 @@ from campaigns.channels.smtp_url import parse_email_url
 from campaigns.channels.twilio import TwilioChannel
 from campaigns.models.words import Channel
 
-SMS_IN_FLIGHT = 16
-"""Requests to Twilio under way at once: enough for 50 texts a second at 300 ms an answer."""
+SLOWEST_ANSWER = 0.4
+"""Seconds that Twilio may take for an answer while a drain still keeps to its rate."""
+
+MOST_IN_FLIGHT = 40
+"""Requests of one drain under way at once: two drains keep below the hundred or so that Twilio takes of an account."""
 
 
 def email() -> SmtpChannel:
@@ -26,8 +30,16 @@ def sms() -> TwilioChannel:
         settings.TWILIO_AUTH_TOKEN,
         sender=settings.TWILIO_MESSAGING_SERVICE_SID or settings.TWILIO_FROM,
         base_url=settings.TWILIO_BASE_URL or None,
-        in_flight=SMS_IN_FLIGHT,
+        in_flight=in_flight(settings.SMS_RATE),
     )
+
+
+def in_flight(rate: float | None) -> int:
+    """How many requests one drain keeps under way to fill a rate, in texts a second; None is no limit.
+
+    No more than that: what is under way when a process is killed is in doubt.
+    """
+    return MOST_IN_FLIGHT if rate is None else min(MOST_IN_FLIGHT, math.ceil(rate * SLOWEST_ANSWER) + 1)
 
 
 def reports_back() -> bool:

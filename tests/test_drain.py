@@ -25,7 +25,7 @@ from people import (
     the_step,
 )
 
-from campaigns import campaign, circuit, journal, ledger
+from campaigns import campaign, circuit, journal, ledger, view_link
 from campaigns.channels.outcomes import Outcome
 from campaigns.drain import Block, Drain, free_slots, hold_slot
 from campaigns.journal import Journal, JournalFull
@@ -107,6 +107,16 @@ def test_everyone_gets_one_text(box):
     assert sorted(text.to for text in box.texts) == sorted(person.mobile for person in people)
     assert states() == {"sent": 5}
     assert all(ref.startswith("SM") for ref in Attempt.objects.values_list("provider_ref", flat=True))
+
+
+def test_every_text_names_the_address_at_which_its_attempt_is_reported(box):
+    a_send(1, a_step(**TEXT))
+    box.faults.add("twilio", "refuse", "create", code=429, error=20429, count=1)
+    drain(Channel.SMS)
+    drain(Channel.SMS, at=DUE + MINUTE)
+    [text] = box.texts
+    token = view_link.code_of(Delivery.objects.get().token)
+    assert text.status_callback == f"https://tips.example.org/hooks/twilio/status/{token}.2#rc=3&rp=all"
 
 
 def test_a_family_is_greeted_by_all_its_names_in_one_email(box):
