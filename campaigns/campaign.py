@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from campaigns.audience import AudienceError, parse
 from campaigns.ledger.moments import Field
 from campaigns.models import Campaign, Event, Race, Step, Template, Version, Wave
 from campaigns.models.words import CampaignState, Channel, Per, Purpose, StepKind, StepState
-from campaigns.plan import CATCH_UP_NAME, Plan, PlannedStep
+from campaigns.plan import CATCH_UP_NAME, Plan, PlannedAlert, PlannedStep
 
 MOVABLE = (StepState.APPROVED, StepState.SENDING, StepState.DONE)
 """States of a step that stands approved: a change of what it binds asks for approval again."""
@@ -39,14 +39,14 @@ class Sources:
 
     folder: Path
 
-    def read(self, channel: str, name: str, step: str) -> str:
-        """The source of a message. Raises CampaignError naming the step when there is none."""
+    def read(self, channel: str, name: str, of: str) -> str:
+        """The source of a message. Raises CampaignError naming what it is `of` when there is none."""
         file = self.folder / channel / f"{name}.{'md' if channel == Channel.EMAIL else 'txt'}"
         try:
             return file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise CampaignError(
-                f"Step '{step}' needs the message {channel}/{file.name}, which cannot be read: "
+                f"{of} needs the message {channel}/{file.name}, which cannot be read: "
                 f"write it, or name another template in the plan."
             ) from error
 
@@ -70,6 +70,7 @@ def load(event: Event, plan: Plan, sources: Sources, check: Check) -> Campaign:
         _save_step(campaign, fields, sources, check)
     names = [fields["name"] for fields in wanted]
     campaign.steps.exclude(name__in=names).exclude(kind=StepKind.ALERT).update(state=StepState.OFF)
+    _save_alerts(campaign, plan.alerts, sources, check)
     if not created:
         Event.objects.filter(id=event.id).update(plan_version=F("plan_version") + 1)
     ledger.bump_stop_signal()
@@ -119,10 +120,11 @@ def _catch_up_fields(number: int, plan: Plan) -> dict[str, object]:
 def _save_step(campaign: Campaign, fields: dict[str, object], sources: Sources, check: Check) -> None:
     name, channel = str(fields["name"]), str(fields["channel"])
     _check_audience(campaign.event, name, str(fields["audience"]))
-    version = _version(campaign.event, channel, str(fields.pop("template")), name, sources, check)
+    of = f"Step '{name}'"
+    version = _version(campaign.event, channel, str(fields.pop("template")), of, sources, check)
     fallback_channel = str(fields.pop("fallback"))
     fallback = (
-        _version(campaign.event, fallback_channel, version.template.name, name, sources, check)
+        _version(campaign.event, fallback_channel, version.template.name, of, sources, check)
         if fallback_channel
         else None
     )
@@ -154,6 +156,27 @@ def _change_step(step: Step, fields: dict[str, object], content_hash: str, *, en
     step.save()
 
 
+def _save_alerts(campaign: Campaign, alerts: Sequence[PlannedAlert], sources: Sources, check: Check) -> None:
+    """An alert that the plan has no more cannot be sent any more; what was armed is un-armed by an edit alone."""
+    for number, alert in enumerate(alerts, start=1):
+        templates = {
+            channel: _version(campaign.event, channel, name, f"Alert '{alert.name}'", sources, check).template
+            for channel, name in ((Channel.EMAIL, alert.email), (Channel.SMS, alert.sms))
+            if name
+        }
+        campaign.alerts.update_or_create(
+            name=alert.name,
+            defaults={
+                "position": number,
+                "email_template": templates.get(Channel.EMAIL),
+                "sms_template": templates.get(Channel.SMS),
+                "expires": alert.expires,
+                "in_plan": True,
+            },
+        )
+    campaign.alerts.exclude(name__in=[alert.name for alert in alerts]).update(in_plan=False)
+
+
 def _check_audience(event: Event, step: str, text: str) -> None:
     races = list(Race.objects.filter(event=event).values_list("slug", flat=True))
     waves = list(Wave.objects.filter(race__event=event).values_list("name", flat=True))
@@ -163,13 +186,13 @@ def _check_audience(event: Event, step: str, text: str) -> None:
         raise CampaignError(f"Step '{step}', audience: {error}") from error
 
 
-def _version(event: Event, channel: str, name: str, step: str, sources: Sources, check: Check) -> Version:
+def _version(event: Event, channel: str, name: str, of: str, sources: Sources, check: Check) -> Version:
     """The version with the source's very words: the newest if it is unchanged, else a new one."""
-    source = sources.read(channel, name, step)
+    source = sources.read(channel, name, of)
     try:
         front = check(channel, name, source)
     except content.ContentError as error:
-        raise CampaignError(f"Step '{step}': {error}") from error
+        raise CampaignError(f"{of}: {error}") from error
     digest = hashlib.sha256(source.encode()).hexdigest()
     template, _ = Template.objects.get_or_create(event=event, channel=channel, name=name)
     newest = template.versions.order_by("-number").first()
@@ -259,10 +282,11 @@ def _approve_step(step: Step, event: Event, who: str) -> None:
 
 
 def _named(campaign: Campaign, names: list[str]) -> QuerySet[Step]:
-    steps = campaign.steps.exclude(state=StepState.OFF)
+    planned = campaign.steps.exclude(kind=StepKind.ALERT)
+    steps = planned.exclude(state=StepState.OFF)
     if not names:
         return steps
-    known = set(campaign.steps.values_list("name", flat=True))
+    known = set(planned.values_list("name", flat=True))
     if unknown := [name for name in names if name not in known]:
         raise CampaignError(
             f"There is no step '{unknown[0]}' in this campaign: it has {', '.join(sorted(known))}."
@@ -286,7 +310,7 @@ def change_state(campaign: Campaign, state: CampaignState, allowed_from: tuple[C
 
 def start(campaign: Campaign) -> None:
     """Lets approved steps go out from now on."""
-    if not campaign.steps.filter(state__in=MOVABLE).exists():
+    if not campaign.steps.exclude(kind=StepKind.ALERT).filter(state__in=MOVABLE).exists():
         raise CampaignError("No step is approved yet: run `aidstation campaign approve` first.")
     change_state(campaign, CampaignState.LIVE, (CampaignState.APPROVED,))
 

@@ -191,7 +191,7 @@ class Drain:
         """The step and its block; when a fault of ours comes in between, the claim is given back at once."""
         try:
             step = Step.objects.select_related(
-                "campaign__event__organiser", "version", "fallback_version"
+                "campaign__event__organiser", "version", "fallback_version", "release"
             ).get(id=claim.step_id)
             return step, Block(self.channel, claim, rendering.message_of(step, self.channel))
         except BaseException:
@@ -210,7 +210,7 @@ class Drain:
                 turns=pacing.turns(grant),
                 handing=lambda key: block.hand(key, self.journal),
             )
-        in_turn = pacing.in_turn(block.texts(), _units, signal.may_continue, grant)
+        in_turn = pacing.in_turn(block.texts(), units, signal.may_continue, grant)
         return carrier.send(block.noted(in_turn, self.journal), signal.may_continue)
 
     def _note(self, block: "Block", outcomes: Iterator[Outcome], signal: StopSignal) -> None:
@@ -365,7 +365,7 @@ def _words(outcome: Outcome) -> str:
     return said if outcome.recognised else f"Several refusals of no known meaning, the last: {said}"
 
 
-def _units(message: Email | Sms) -> int:
+def units(message: Email | Sms) -> int:
     """What a message weighs against its channel's rate: a mail is one, a text its segments."""
     return content.segments(message.body).count if isinstance(message, Sms) else 1
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parseaddr
 from functools import cached_property, lru_cache
@@ -43,6 +43,8 @@ class Message:
     postal_address: str
     text_sender: str = ""
     """Who a text comes from, where that is not the usual sender."""
+    typed: Mapping[str, str] = field(default_factory=dict)
+    """What the sender of an alert typed in; no planned message has it."""
     email: content.CompiledEmail | None = None
     sms: content.CompiledSms | None = None
 
@@ -79,10 +81,8 @@ class Message:
             "organiser_address": self.postal_address,
             "organiser_contact": self.contact,
             "deferral_url": self.deferral_url,
-            # What the sender of an alert types in; no planned message has them.
-            "temp": "",
-            "new_start": "",
-            "new_date": "",
+            **dict.fromkeys(content.TYPED, ""),
+            **self.typed,
         }
 
     def finished_email(self, group: Sequence[Claimed], now: datetime) -> Email:
@@ -202,6 +202,7 @@ def message_of(step: Step, channel: Channel, version_id: int | None = None) -> M
         organiser=event.organiser.name,
         postal_address=event.postal_address or event.venue or event.organiser.name,
         text_sender=settings.TWILIO_ALERT_FROM if step.kind == StepKind.ALERT else "",
+        typed=step.release.values if step.release else {},
         email=compiled if isinstance(compiled, content.CompiledEmail) else None,
         sms=compiled if isinstance(compiled, content.CompiledSms) else None,
     )

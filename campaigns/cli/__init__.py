@@ -6,6 +6,7 @@ import click
 
 COMMANDS = {
     "bench": "bench.cli",
+    "alert": "campaigns.cli.alert",
     "campaign": "campaigns.cli.campaign",
     "deliveries": "campaigns.cli.status",
     "demo": "campaigns.cli.demo",

@@ -10,6 +10,7 @@ import click
 
 from campaigns.cli import given, keeping, ready
 from campaigns.cli.output import Refused, as_option, json_option, print_json
+from campaigns.cli.staff import staff
 
 if TYPE_CHECKING:
     from campaigns.models import Event, Organiser, Race
@@ -25,6 +26,7 @@ def event() -> None:
 
 
 event.add_command(keeping.keep)
+event.add_command(staff)
 
 
 @event.command()
@@ -173,6 +175,30 @@ def cancel(slug: str, yes: bool, as_json: bool, who: str) -> None:
         print_json({"event": slug, "cancelled": True, "deliveries": dropped})
     else:
         click.echo(f"{found.name} is cancelled. {dropped:,} planned deliveries will not be sent.")
+
+
+@event.command()
+@click.argument("slug")
+@click.argument("number", type=click.Choice(["1", "2"]))
+@json_option
+@as_option
+def approvers(slug: str, number: str, as_json: bool, who: str) -> None:
+    """Sets how many people it takes to arm an alert: 2, or 1 where there is only one."""
+    ready.prepare()
+    from campaigns import audit
+    from campaigns.models import Event
+
+    found = event_named(slug)
+    Event.objects.filter(pk=found.pk).update(alert_approvers=int(number))
+    audit.record(who, "event.approvers", event=slug, before=found.alert_approvers, after=int(number))
+    if as_json:
+        print_json({"event": slug, "alert_approvers": int(number)})
+    elif number == "1":
+        click.echo(
+            "One person alone can arm an alert of this event from now on: nobody else has to see its words."
+        )
+    else:
+        click.echo("Arming an alert takes two people from now on.")
 
 
 @event.command("list")

@@ -19,12 +19,14 @@ from campaigns.content.frame import Frame
 from campaigns.content.front_matter import FrontMatter
 from campaigns.content.gsm import Segments, segments, to_gsm7
 from campaigns.content.mime import EntrantHeaders, StepHeaders, build_email
-from campaigns.content.placeholders import AGE_BANDS, PLACEHOLDERS, Placeholder
+from campaigns.content.placeholders import AGE_BANDS, PLACEHOLDERS, TYPED, Placeholder
 from campaigns.content.sms import CompiledSms, RenderedSms, compile_sms, cost
+from campaigns.content.typed_values import typed_value
 
 __all__ = [
     "AGE_BANDS",
     "PLACEHOLDERS",
+    "TYPED",
     "Brand",
     "CompiledEmail",
     "CompiledSms",
@@ -48,4 +50,5 @@ __all__ = [
     "cost",
     "segments",
     "to_gsm7",
+    "typed_value",
 ]

@@ -25,6 +25,7 @@ class Placeholder:
     fallback: str | None = None
     instead: str | None = None  # another placeholder to take the value from before the fallback
     words: tuple[str, ...] = ()  # of the kind `words`: the only ones there are; none means any
+    typed: bool = False  # who arms or sends an alert types it in (`typed_values`); no planned message has it
 
     @property
     def only_asked(self) -> bool:
@@ -90,9 +91,10 @@ _DECLARED = (
     Placeholder(
         "stop_url", "the short link of a text: tip and stop", "https://tips.example.org/s/abcd2345", "url"
     ),
-    Placeholder("temp", "alerts: the forecast in degrees Celsius", "29"),
-    Placeholder("new_start", "alerts: when the race starts now, 24-hour", "10:00"),
-    Placeholder("new_date", "alerts: the day the race has moved to", "Sun 17 Oct 2027"),
+    Placeholder("temp", "alerts: the forecast in degrees Celsius", "29", typed=True),
+    Placeholder("new_start", "alerts: when the race starts now, 24-hour", "10:00", typed=True),
+    Placeholder("new_date", "alerts: the day the race has moved to", "Sun 17 Oct 2027", typed=True),
+    Placeholder("reason", "alerts: why, in a few words", "lightning near the course", typed=True),
     Placeholder("races", "the races, by short name, of all who share this address", "half", "words"),
     Placeholder("ages", "their ages on race day, as bands", "30-49", "words", words=AGE_BANDS),
     Placeholder("first_timer", "someone here runs this distance for the first time", "yes", "yes"),
@@ -102,6 +104,9 @@ _DECLARED = (
 )
 
 PLACEHOLDERS: Mapping[str, Placeholder] = {placeholder.name: placeholder for placeholder in _DECLARED}
+
+TYPED = frozenset(placeholder.name for placeholder in _DECLARED if placeholder.typed)
+"""Those that the sender of an alert gives a value."""
 
 # Control characters, lone surrogates and the bidirectional embeddings, overrides and isolates: left open in a
 # name, the last kind turns round the text after it. Plain direction marks (U+200E, U+200F) are harmless.

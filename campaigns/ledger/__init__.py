@@ -10,6 +10,7 @@ from campaigns.ledger.looking_ahead import Coming, coming
 from campaigns.ledger.looking_back import Sent, sent_message
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
 from campaigns.ledger.opening import ONLY_SERVICE_FROM, open_chunk, steps_to_open
+from campaigns.ledger.reach import Reach, reach
 from campaigns.ledger.receiving import fold
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
 from campaigns.ledger.releasing import free_chunk, steps_to_free
@@ -25,6 +26,7 @@ __all__ = [
     "Claimed",
     "Coming",
     "Foreseen",
+    "Reach",
     "Result",
     "Sent",
     "audience_sizes",
@@ -41,6 +43,7 @@ __all__ = [
     "next_step",
     "open_chunk",
     "pause_step",
+    "reach",
     "redate_chunk",
     "release",
     "replay",

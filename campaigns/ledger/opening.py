@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from campaigns.ledger import gate, moments
 from campaigns.ledger.moments import Field, Moments
@@ -35,7 +35,8 @@ def steps_to_open(now: datetime) -> Iterator[int]:
     """The ids of live steps that have entrants to look at, the one whose moment came first in front.
 
     A step is opened once its first moment has come, and again while the event's revision has risen since and
-    its latest time has not passed.
+    its latest time has not passed. Alerts are opened by their press; here is what a killed press left undone, and who
+    entered since: they get the newest alert while it is worth reading, and none that later news has overtaken.
     """
     steps = list(_approved_and_unseen())
     fields = Field.of_each({step.campaign.event for step in steps})
@@ -48,22 +49,24 @@ def steps_to_open(now: datetime) -> Iterator[int]:
 
 
 def _approved_and_unseen() -> QuerySet[Step]:
-    """Steps of live campaigns with entrants that their opening has not looked at, of all events in one query."""
-    return (
-        Step.objects.filter(
-            Q(opened_revision=None)
-            | Q(opened_revision__lt=F("campaign__event__revision"))
-            | Q(opening_cursor__isnull=False),
+    """Steps with entrants that their opening has not looked at, of all events in one query; `gate.GATE` in Django."""
+    later = Step.objects.filter(campaign=OuterRef("campaign"), approved_at__gt=OuterRef("approved_at"))
+    return Step.objects.filter(
+        Q(opened_revision=None)
+        | Q(opened_revision__lt=F("campaign__event__revision"))
+        | Q(opening_cursor__isnull=False),
+        Q(kind=StepKind.ALERT, approved_at__isnull=False)
+        & (Q(opened_revision=None) | ~Exists(later.filter(kind=StepKind.ALERT)))
+        | ~Q(kind=StepKind.ALERT)
+        & Q(
             campaign__state=CampaignState.LIVE,
             campaign__event__incident_hold=False,
             campaign__event__cancelled_at=None,
-            state__in=OPENABLE,
-            approved_hash=F("content_hash"),
             approved_date=F("campaign__event__date"),
-        )
-        .exclude(kind=StepKind.ALERT)
-        .select_related("campaign__event")
-    )
+        ),
+        state__in=OPENABLE,
+        approved_hash=F("content_hash"),
+    ).select_related("campaign__event")
 
 
 def _worth_it(step: Step, times: Moments, now: datetime) -> bool:

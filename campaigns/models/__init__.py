@@ -1,13 +1,15 @@
 """The nouns of the design, a module a group."""
 
+from campaigns.models.alerts import Alert, Release
 from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, ListMapping, Suppression
-from campaigns.models.events import Event, Organiser, Race, Wave
+from campaigns.models.events import Event, Organiser, Race, StaffContact, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
 from campaigns.models.operation import AuditEntry, Circuit, KeyCanary, StopSignal
 from campaigns.models.plans import Campaign, SignOff, Step, Template, Version
 from campaigns.models.receipts import Enquiry, InboundText, Receipt
 
 __all__ = [
+    "Alert",
     "Attempt",
     "AuditEntry",
     "Campaign",
@@ -26,7 +28,9 @@ __all__ = [
     "Outbox",
     "Race",
     "Receipt",
+    "Release",
     "SignOff",
+    "StaffContact",
     "Step",
     "StopSignal",
     "Suppression",

@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.db.models import UniqueConstraint
+from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 
 class Organiser(models.Model):
@@ -52,10 +52,16 @@ class Event(models.Model):
     )
     incident_hold = models.BooleanField(default=False)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    alert_approvers = models.SmallIntegerField(
+        default=2, help_text="people that arming an alert needs: 2, or 1 where there is only one"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         db_table = "events"
+        constraints = [
+            CheckConstraint(name="events_one_or_two_approvers", condition=Q(alert_approvers__in=[1, 2]))
+        ]
 
     def __str__(self) -> str:
         return self.slug
@@ -94,6 +100,26 @@ class Wave(models.Model):
     class Meta:
         db_table = "waves"
         constraints = [UniqueConstraint(fields=["race", "name"], name="waves_one_name_a_race")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StaffContact(models.Model):
+    """One of the people behind an event, who get tests of alerts and news about the sending; not an entrant."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="staff")
+    name = models.TextField()
+    email = models.TextField(blank=True, default="")
+    mobile = models.TextField(blank=True, default="", help_text="E.164")
+
+    class Meta:
+        db_table = "staff_contacts"
+        ordering = ["name"]
+        constraints = [
+            UniqueConstraint(fields=["event", "name"], name="staff_contacts_one_name"),
+            CheckConstraint(name="staff_contacts_reachable", condition=~Q(email="", mobile="")),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -138,6 +138,14 @@ class Step(models.Model):
         default=0, help_text="the plan version that a re-dating under way brings rows to"
     )
     dating_cursor = models.BigIntegerField(default=0, help_text="last entrant of a re-dating under way")
+    release = models.ForeignKey(
+        "Release",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="steps",
+        help_text="the press of an alert that this step carries out",
+    )
 
     class Meta:
         db_table = "steps"

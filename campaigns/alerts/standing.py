@@ -1,0 +1,53 @@
+"""How the alerts of an event stand, and what a person should know about them before race day."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from campaigns import clock
+from campaigns.alerts.arming import TWO, Arming, arming, asks_for
+from campaigns.models import Alert, Event, Release
+
+RACE_WEEK = timedelta(days=7)
+"""Alerts are armed before it begins: nobody should look for a second person at the start line."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One alert. `asks_for` are the placeholders that somebody types in."""
+
+    alert: Alert
+    arming: Arming
+    asks_for: list[str]
+    releases: list[Release]
+
+
+def standing(event: Event) -> tuple[list[Standing], list[str]]:
+    """The alerts of the event's plan, and what to warn of, in sentences."""
+    alerts = Alert.objects.filter(campaign__event=event, in_plan=True).select_related(
+        "campaign__event__organiser", "email_template", "sms_template"
+    )
+    found = [
+        Standing(alert, arming(alert), asks_for(alert), list(alert.releases.order_by("number")))
+        for alert in alerts
+    ]
+    return found, _warnings(event, found, clock.now())
+
+
+def _warnings(event: Event, found: list[Standing], now: datetime) -> list[str]:
+    warnings = []
+    if found and event.alert_approvers < TWO:
+        warnings.append("One person alone can arm an alert of this event: nobody else has to see its words.")
+    unarmed = [each.alert.name for each in found if each.arming != Arming.ARMED]
+    if unarmed and race_week_has_begun(event, now):
+        warnings.append(f"Race week has begun and not armed yet: {', '.join(unarmed)}.")
+    if found and not event.staff.exists():
+        warnings.append(
+            f"Nobody can test the alerts: add people with `aidstation event staff add {event.slug}`."
+        )
+    return warnings
+
+
+def race_week_has_begun(event: Event, now: datetime) -> bool:
+    """From seven days before the race until the end of race day, by the clocks of the race."""
+    today = now.astimezone(event.zone).date()
+    return event.date - RACE_WEEK <= today <= event.date
