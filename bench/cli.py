@@ -53,3 +53,14 @@ def import_(rows: int, as_json: bool) -> None:
     from bench.importing import run
 
     show(list(run(rows, _say)), as_json=as_json)
+
+
+@bench.command("rehearse")
+@click.option("--entrants", default=5_000, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--steps", default=20, show_default=True, type=click.IntRange(1, 200))
+@output.json_option
+def rehearse(entrants: int, steps: int, as_json: bool) -> None:
+    """Rehearsing a campaign in which every step reaches everyone."""
+    from bench.rehearsal import run
+
+    show(list(run(entrants, steps, _say)), as_json=as_json)

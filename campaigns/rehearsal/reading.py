@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
@@ -79,17 +78,12 @@ def last_look(
         was_day=before.date if before.date != event.date else None,
         moved_at=moved_at if before.date != event.date else None,
         begun=begun,
-        price=_price(),
+        price=settings.SMS_PRICE,
         steps=list(steps.values()),
         people=people,
     )
     found.clashes = clashes(found)
     return found
-
-
-def _price() -> Decimal | None:
-    price: Decimal | None = getattr(settings, "SMS_PRICE", None)
-    return price
 
 
 def _steps(event: Event, begun: datetime, before: FirstLook, rendered: Rendered) -> dict[str, StepFigures]:
