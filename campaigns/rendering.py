@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from campaigns import content, providers, schedule, sign_off, status_link, view_link
+from campaigns import attempt_code, content, esp, providers, schedule, sign_off, status_link, view_link
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.ledger import Claimed
 from campaigns.models import Event, Step, Version
@@ -159,6 +159,7 @@ class Message:
             message_id=f"<{carrier.message_id}>",
             date=now.astimezone(UTC),
             unsubscribe_url="" if is_service else f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}",
+            tracking=esp.headers(settings.EMAIL_ESP, attempt_code.code_of(carrier.token, carrier.claim)),
         )
 
 

@@ -50,6 +50,14 @@ def count(name: str, default: int) -> int:
     return int(value)
 
 
+def one_of(name: str, words: tuple[str, ...]) -> str:
+    """One of these words, or '' when it is unset."""
+    value = text(name)
+    if value and value not in words:
+        raise ImproperlyConfigured(f"{name} is '{value}': give {', '.join(words)}, or leave it unset.")
+    return value
+
+
 def price(name: str) -> Decimal | None:
     """An amount of money, None where none is given."""
     value = text(name)

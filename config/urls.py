@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from campaigns.receipts import twilio_status
+from campaigns.receipts import esp_hooks, twilio_status
 from campaigns.web import calendar, health, message, start, stops
 
 urlpatterns: list[URLPattern] = [
@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern] = [
     path("s/<str:code>", stops.by_text, name="text-stop"),
     path("m/<str:code>", message.in_browser, name="message"),
     path("hooks/twilio/status/<str:path>", twilio_status.status, name="twilio-status"),
+    path("hooks/esp/bounce", esp_hooks.bounce, name="esp-bounce"),
+    path("hooks/esp/<str:name>", esp_hooks.event, name="esp-event"),
     path("healthz", health.alive),
     path("readyz", health.ready),
 ]

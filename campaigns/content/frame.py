@@ -60,7 +60,9 @@ class Frame:
             _to_line(own.to_email),
             _subject_line(pieces.subject),
             f"Date: {format_datetime(own.date)}\r\nMessage-ID: {own.message_id}\r\n".encode(),
-            "".join(verbatim_line(*header) for header in ways_out(self._purpose, own)).encode(),
+            "".join(
+                verbatim_line(*header) for header in (*ways_out(self._purpose, own), *own.tracking)
+            ).encode(),
             self._text.encode(pieces.text),
             self._html.encode(pieces.html),
         )

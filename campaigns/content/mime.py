@@ -86,11 +86,16 @@ class EntrantHeaders:
     date: datetime  # aware
     unsubscribe_url: str = ""  # needed unless the purpose is service
     unsubscribe_mailto: str = ""  # an address
+    tracking: tuple[
+        tuple[str, str], ...
+    ] = ()  # names and values, written as they stand: ours, and plain ASCII
 
     def __post_init__(self) -> None:
         refuse_control("to_email", self.to_email)
         for name in ("unsubscribe_url", "unsubscribe_mailto"):
             _refuse_bad_word(name, getattr(self, name))
+        for name, value in self.tracking:
+            refuse_control(name, value)
         _refuse_bad_word("message_id", self.message_id[1:-1])
         if not _MESSAGE_ID.fullmatch(self.message_id):
             raise ContentError("message_id must look like <something@our.domain>")
@@ -170,5 +175,5 @@ def _add_list_headers(message: EmailMessage, headers: StepHeaders, own: EntrantH
     message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
     if headers.purpose == "service":
         message["Auto-Submitted"] = "auto-generated"
-    for name, value in ways_out(headers.purpose, own):
+    for name, value in (*ways_out(headers.purpose, own), *own.tracking):
         message[name] = value

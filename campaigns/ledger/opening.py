@@ -209,7 +209,8 @@ WITH guard AS (
     INSERT INTO deliveries (step_id, entrant_id, channel, state, reason, plan_version, due_at, latest_at,
         token, message_id, attempts, settled_at)
     SELECT %(step)s, id, %(channel)s, CASE reason WHEN '' THEN 'due' ELSE 'skipped' END, reason, %(plan_version)s,
-        due_at, latest_at, token, replace(gen_random_uuid()::text, '-', '') || '@' || %(domain)s, 0,
+        due_at, latest_at, token,
+        %(step)s || '.' || id || '.' || left(replace(gen_random_uuid()::text, '-', ''), 16) || '@' || %(domain)s, 0,
         CASE reason WHEN '' THEN NULL ELSE %(now)s END
     FROM chosen ON CONFLICT (step_id, entrant_id) DO NOTHING
     RETURNING id, state, due_at

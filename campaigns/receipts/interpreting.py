@@ -12,6 +12,7 @@ from campaigns.channels.outcomes import Kind
 from campaigns.channels.twilio_reports import Act
 from campaigns.models import Receipt
 from campaigns.models.words import Channel, Scope, SuppressionReason
+from campaigns.receipts import esp_acts
 
 BATCH = 100
 """Reports interpreted in one transaction: some 30 ms, so that an alert waits behind nothing longer."""
@@ -49,6 +50,7 @@ def interpret(now: datetime) -> bool:
         ids = [receipt for receipt, _ in found]
         for coded in _coded(ids):
             _act(coded, now)
+        esp_acts.act(ids)
         _mark(ids, now)
     return len(found) == BATCH
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from campaigns import status_link
+from campaigns import attempt_code
 from campaigns.channels import twilio_reports
 from campaigns.receipts.storing import Reported, store
 from campaigns.receipts.twilio_signature import from_twilio
@@ -17,7 +17,7 @@ PRIVATE = {"To", "From", "Body", "ChannelToAddress", "ChannelPrefix"}
 @from_twilio
 def status(request: HttpRequest, path: str) -> HttpResponse:
     """Stores the report; what it means is worked out within a second. One of no known text is quietly forgotten."""
-    found, fields = status_link.read(path), request.POST.dict()
+    found, fields = attempt_code.read(path), request.POST.dict()
     if found is not None and fields.get("MessageSid") and fields.get("MessageStatus"):
         token, attempt = found
         store(token, _report(fields, attempt, token))

@@ -5,7 +5,7 @@ from people import a_campaign, a_step, an_event, entrants, queue, the_step
 from twilio_calls import PREVIOUS, status_fields, twilio_call
 from webhook_cases import Call, WebhookCases
 
-from campaigns import status_link
+from campaigns import attempt_code, status_link
 from campaigns.models import Receipt
 
 pytestmark = pytest.mark.django_db
@@ -105,4 +105,4 @@ def test_the_path_names_delivery_and_attempt(delivery):
     address = status_link.address("https://tips.example.org", delivery.token, 12)
     assert address.startswith("https://tips.example.org/hooks/twilio/status/")
     assert address.endswith(".12#rc=3&rp=all")
-    assert status_link.read(address.partition("#")[0].rpartition("/")[2]) == (delivery.token, 12)
+    assert attempt_code.read(address.partition("#")[0].rpartition("/")[2]) == (delivery.token, 12)
