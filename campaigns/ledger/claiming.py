@@ -95,6 +95,7 @@ def claim(
     """
     with transaction.atomic():
         gate.lock(gate.QUEUE, step_id)
+        gate.by_index()
         step = Step.objects.select_related("campaign__event").get(id=step_id)
         statement, params = _statement(step, channel, now)
         params |= {"limit": limit, "lease": lease, "holder": holder}

@@ -54,6 +54,19 @@ def lock(kind: int, step_id: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [kind, step_id])
 
 
+def by_index() -> None:
+    """Has the rest of the transaction find its rows by index, in order.
+
+    For a table of some ten thousand rows Postgres, reckoning with a disk, would rather read all of it for every
+    block; and without statistics, as after a first import, it would collect and sort all that is left of an event
+    for every chunk.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('enable_seqscan', 'off', TRUE), set_config('enable_bitmapscan', 'off', TRUE)"
+        )
+
+
 def bump_stop_signal() -> None:
     """Tells every drain, before its next hand-over, that something may not be sent any more."""
     with connection.cursor() as cursor:

@@ -35,6 +35,7 @@ def redate_chunk(step_id: int, now: datetime, *, chunk: int = CHUNK) -> bool:
     with transaction.atomic():
         gate.lock(gate.OPENING, step_id)
         gate.lock(gate.QUEUE, step_id)
+        gate.by_index()
         step = Step.objects.select_related("campaign__event").get(id=step_id)
         event = step.campaign.event
         cursor_at = step.dating_cursor if step.dating_version == event.plan_version else 0

@@ -41,6 +41,7 @@ def free_chunk(step_id: int, now: datetime, *, chunk: int = CHUNK) -> bool:
     """
     with transaction.atomic():
         gate.lock(gate.QUEUE, step_id)
+        gate.by_index()
         with connection.cursor() as cursor:
             cursor.execute(_STATEMENT, {"step": step_id, "chunk": chunk, "now": now})
             asked, freed = cursor.fetchone()

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from campaigns import journal
 from campaigns.journal import Fence, Handed
+from campaigns.ledger import gate
 from campaigns.ledger.settling import Result, release, settle
 from campaigns.models.words import Channel
 
@@ -29,6 +30,7 @@ def replay(holder: str, handed: Mapping[Fence, Handed], now: datetime) -> int:
     """Settles every row that `holder` has claimed: answered as answered, handed over and not answered as a doubt,
     and what never left its hands is due again. Returns how many rows there were."""
     with transaction.atomic():
+        gate.by_index()
         rows = _held_by(holder)
         results = [_result(fence, handed[fence]) for fence, _ in rows if fence in handed]
         for channel in Channel:

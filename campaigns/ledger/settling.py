@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from campaigns.ledger.gate import bump_stop_signal
+from campaigns.ledger.gate import bump_stop_signal, by_index
 from campaigns.ledger.receiving import ASK_AFTER, fold_early
 from campaigns.models.words import Channel, Reason
 
@@ -46,6 +46,7 @@ def settle(channel: Channel, results: Sequence[Result], now: datetime) -> None:
         return
     rows = sorted(results, key=lambda result: result.delivery)
     with transaction.atomic():
+        by_index()
         _note_attempts(channel, [row for row in rows if row.delivery == row.carrier], now)
         _accepted([row for row in rows if row.outcome == "accepted"], now)
         if channel == Channel.SMS:
@@ -63,7 +64,8 @@ def release(fences: Sequence[tuple[int, int]]) -> None:
     """Gives back what was claimed and not handed over; a row that another has claimed since is left alone."""
     if not fences:
         return
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        by_index()
         cursor.execute(
             """
             UPDATE outbox o SET lease_until = NULL, holder = ''
@@ -78,7 +80,9 @@ def hold(fences: Sequence[tuple[int, int]], reason: Reason, now: datetime, *, re
 
     They are tried again once the event's revision is above `revision`: that of their claim.
     """
-    _end(fences, "held", reason, now, attempts=0, revision=revision)
+    with transaction.atomic():
+        by_index()
+        _end(fences, "held", reason, now, attempts=0, revision=revision)
 
 
 def pause_step(step_id: int, reason: str) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from campaigns.ledger import gate
 from campaigns.ledger.settling import ASK_FOR_DOUBTS, DOUBT_RESTS
 
 SILENCE = "10 minutes"
@@ -18,6 +19,7 @@ def sweep(now: datetime) -> int:
     once more under the same Message-ID; texts wait for evidence. Served by outbox_leased; no time window.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        gate.by_index()
         cursor.execute(
             f"""
             WITH expired AS MATERIALIZED (

@@ -37,7 +37,7 @@ def new_short_code() -> str:
 class Entrant(models.Model):
     """One person entered in one race. For a child, `email` and `mobile` are the guardian's, never the child's."""
 
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="entrants")
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="entrants", db_index=False)
     race = models.ForeignKey(Race, on_delete=models.PROTECT, related_name="entrants")
     wave = models.ForeignKey(Wave, on_delete=models.SET_NULL, null=True, blank=True, related_name="entrants")
     source = models.TextField(help_text="the entry platform the row came from")
@@ -112,7 +112,7 @@ class Guardian(models.Model):
 class Consent(models.Model):
     """What an entrant says today to one channel and purpose; no row means no."""
 
-    entrant = models.ForeignKey(Entrant, on_delete=models.CASCADE, related_name="consents")
+    entrant = models.ForeignKey(Entrant, on_delete=models.CASCADE, related_name="consents", db_index=False)
     channel = models.TextField(choices=Channel.choices)
     purpose = models.TextField(choices=Purpose.choices)
     granted = models.BooleanField()
