@@ -64,3 +64,15 @@ def rehearse(entrants: int, steps: int, as_json: bool) -> None:
     from bench.rehearsal import run
 
     show(list(run(entrants, steps, _say)), as_json=as_json)
+
+
+@bench.command()
+@click.option("--count", default=10_000, show_default=True, type=click.IntRange(10, 1_000_000))
+@click.option("--latency-ms", default=50.0, show_default=True, help="What an answer takes.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="A limit, in texts a second.")
+@output.json_option
+def sms(count: int, latency_ms: float, rate: float | None, as_json: bool) -> None:
+    """Texts by one worker service to a stand-in for Twilio."""
+    from bench.sms import run
+
+    show(list(run(count, latency_ms / 1000, rate, _say)), as_json=as_json)
