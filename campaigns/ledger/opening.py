@@ -182,9 +182,9 @@ def _statement(step: Step, field: Field, params: dict[str, Any]) -> str:
     The chunk is kept whole, so that each of its entrants is read once, whatever Postgres knows of the tables. The
     event is named, not joined: Postgres then knows whether it is most of the table or a corner of it.
 
-    A delivery's token and the end of its Message-ID are two ends of a hash of its entrant under a salt that only this statement
-    has: as hard to guess as random ones, and one tells nothing of the other. `gen_random_uuid` takes seven times as
-    long.
+    A delivery's token and the end of its Message-ID are two ends of a hash of its entrant under a salt that only this
+    statement has: as hard to guess as random ones, and one tells nothing of the other. `gen_random_uuid` takes seven
+    times as long.
 
     The guard makes the statement insert nothing when the race moved, or the step lost its approval, between
     the reading of the plan and this insert.
