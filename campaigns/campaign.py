@@ -226,15 +226,20 @@ def approve(campaign: Campaign, who: str, steps: list[str]) -> int:
     CampaignError, and approves none, when the medical sign-off of one is missing or ends before it is sent.
     """
     event = Event.objects.select_for_update(no_key=True).get(id=campaign.event_id)
-    states = [StepState.DRAFT, StepState.WAITING, *([StepState.PAUSED] if steps else [])]
-    named = _named(campaign, steps).filter(state__in=states).select_for_update(of=("self",), no_key=True)
-    waiting = list(named.select_related("template", "fallback_template").order_by("id"))
+    locked = to_approve(campaign, steps).select_for_update(of=("self",), no_key=True)
+    waiting = list(locked.select_related("template", "fallback_template").order_by("id"))
     _refuse_unsigned(waiting, event)
     for step in waiting:
         _approve_step(step, event, who)
     if waiting and campaign.state == CampaignState.DRAFT:
         Campaign.objects.filter(id=campaign.id).update(state=CampaignState.APPROVED)
     return len(waiting)
+
+
+def to_approve(campaign: Campaign, names: list[str]) -> QuerySet[Step]:
+    """The steps that an approval of these names (all that wait, when none is named) is about. Raises CampaignError."""
+    states = [StepState.DRAFT, StepState.WAITING, *([StepState.PAUSED] if names else [])]
+    return _named(campaign, names).filter(state__in=states)
 
 
 def _refuse_unsigned(steps: list[Step], event: Event) -> None:
@@ -276,6 +281,7 @@ def _approve_step(step: Step, event: Event, who: str) -> None:
     step.version, step.fallback_version = (*versions_to_approve(step), None)[:2]
     step.approved_hash, step.approved_date = step.content_hash, event.date
     step.approved_by, step.approved_at = who, clock.now()
+    step.approved_audience = step.approved_recipients = None
     step.state = StepState.APPROVED if step.first_opened_revision is None else StepState.SENDING
     step.state_reason = ""
     step.save()

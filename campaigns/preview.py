@@ -120,7 +120,8 @@ def _step_of(version: Version) -> Step:
 
 def _group(step: Step, channel: Channel, entrant: Entrant) -> tuple[str, datetime, list[Claimed]]:
     """The claim's word, the moment, and the entrant first among those of the family who get the same message."""
-    foreseen = ledger.foresee(step, channel, clock.now(), only=ledger.kin(entrant.id, channel))
+    kin = ledger.kin(entrant.id, channel)
+    foreseen = list(ledger.foresee(step, clock.now(), channel=channel, only=kin))
     own = next(row for row in foreseen if row.facts.entrant == entrant.id)
     others = [
         row.facts

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import clock, ledger
+from campaigns import approval, clock, ledger
 from campaigns.ledger.moments import Field
 from campaigns.models import Circuit, Event, Step
 from campaigns.models.words import StepState
@@ -31,6 +31,7 @@ def status(event: Event) -> dict[str, Any]:
         "cancelled": event.cancelled_at is not None,
         "entrants": event.entrants.count(),
         "steps": shown,
+        "audiences_grown": approval.grown(event, steps),
         "doubts": sum(
             step["counts"].get("uncertain", 0) + step["counts"].get("unknown", 0) for step in shown
         ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.cli import output, ready
+from campaigns.cli.preflight import drawn, preflight
 
 if TYPE_CHECKING:
     from campaigns.models import Campaign
@@ -76,19 +77,25 @@ def _text(file: Path) -> str:
 def approve(slug: str, steps: tuple[str, ...], as_json: bool, who: str) -> None:
     """Approve the steps of event SLUG that wait: their words, timing and audience, for the event's date."""
     ready.prepare()
-    from campaigns import audit
-    from campaigns import campaign as plans
+    from campaigns import approval, audit
+    from campaigns.campaign import CampaignError
     from campaigns.cli.named import campaign_of
 
     try:
-        count = plans.approve(campaign_of(slug), who, list(steps))
-    except plans.CampaignError as error:
+        with drawn(not as_json) as draw:
+            approved = approval.approve(campaign_of(slug), who, list(steps), progress=draw)
+    except CampaignError as error:
         output.refuse(error)
-    audit.record(who, "campaign.approve", event=slug, steps=count)
+    recipients = {step.name: step.people for step in approved.steps}
+    audit.record(who, "campaign.approve", event=slug, steps=len(approved.steps), recipients=recipients)
     if as_json:
-        output.print_json({"event": slug, "approved": count})
-    else:
-        click.echo(f"Approved {count} {'step' if count == 1 else 'steps'}.")
+        shown = [{"name": name, "recipients": people} for name, people in recipients.items()]
+        output.print_json({"event": slug, "approved": len(shown), "steps": shown})
+        return
+    for name, people in recipients.items():
+        click.echo(f"{name}: {people:,} {'recipient' if people == 1 else 'recipients'} as things stand.")
+    count = len(recipients)
+    click.echo(f"Approved {count} {'step' if count == 1 else 'steps'}.")
 
 
 def _act(name: str, help_text: str, said: str) -> None:
@@ -142,3 +149,6 @@ def hold(slug: str, off: bool, as_json: bool, who: str) -> None:
         output.print_json({"event": slug, "incident_hold": not off})
     else:
         click.echo("The hold has ended." if off else "Incident hold: nothing planned leaves any more.")
+
+
+campaign.add_command(preflight)

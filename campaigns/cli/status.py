@@ -40,6 +40,10 @@ def status(slug: str, as_json: bool) -> None:
         if step["state_reason"]:
             table.add_row("", "", step["state_reason"])
     Console().print(table)
+    for name, people in found["audiences_grown"].items():
+        click.echo(
+            f"The audience of '{name}' has grown by more than a fifth since its approval, to {people:,}."
+        )
     for channel, reason in found["stopped_providers"].items():
         click.echo(f"Sending by {channel} has stopped: {reason}")
 

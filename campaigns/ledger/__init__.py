@@ -4,7 +4,7 @@ Every statement that decides who gets a message stands here as SQL, with the ind
 """
 
 from campaigns.ledger.claiming import Claim, Claimed, claim, next_step
-from campaigns.ledger.foreseeing import Foreseen, audience_sizes, foresee, kin
+from campaigns.ledger.foreseeing import Foreseen, Tally, audience_sizes, foresee, kin, tally
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, coming
 from campaigns.ledger.looking_back import Sent, sent_message
@@ -29,6 +29,7 @@ __all__ = [
     "Reach",
     "Result",
     "Sent",
+    "Tally",
     "audience_sizes",
     "bump_stop_signal",
     "cancel",
@@ -55,4 +56,5 @@ __all__ = [
     "steps_to_redate",
     "stop_epoch",
     "sweep",
+    "tally",
 ]

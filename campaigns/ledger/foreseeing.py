@@ -1,6 +1,6 @@
 """Foreseeing: what the claim would say of each entrant at a step's own moment. Changes nothing, opens nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,21 +25,81 @@ class Foreseen:
     """
 
     verdict: str
+    """`quiet`: at `leaves_at`, unless that is past its latest time."""
+    channel: str
+    """The fallback's for whom the step has one and needs it."""
     family: bytes | None
-    """Who has the same is written to together, if due together; None for whoever stands alone."""
+    """Who has the same is written to together, if at the same moment; None for whoever stands alone."""
     leaves_at: datetime
     """The due moment, or the end of the quiet hours it falls in, or now where that is later (UTC)."""
     facts: Claimed
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether they get a message, be it after quiet hours."""
+        return _is_sent(self.verdict, self.leaves_at, self.facts.latest_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many entrants of a step have one fate at one moment, and how many messages they are."""
+
+    verdict: str
+    channel: str
+    leaves_at: datetime
+    latest_at: datetime
+    people: int
+    messages: int
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether these get a message, be it after quiet hours."""
+        return _is_sent(self.verdict, self.leaves_at, self.latest_at)
+
+
+def _is_sent(verdict: str, leaves_at: datetime, latest_at: datetime) -> bool:
+    return verdict == "eligible" or (verdict == "quiet" and leaves_at < latest_at)
+
+
+def tally(step: Step, now: datetime) -> list[Tally]:
+    """Everyone in the step's audience, counted; of a step that has begun, those who still wait for it."""
+    statement, params = _statement(step, now, channel=None, only=None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT verdict, channel, leaves_at, latest_at, count(*), count(DISTINCT COALESCE(family, int8send(id)))
+            FROM ({statement}) foreseen GROUP BY verdict, channel, leaves_at, latest_at
+            ORDER BY leaves_at, verdict, channel""",
+            params,
+        )
+        return [Tally(*row) for row in cursor.fetchall()]
+
 
 def foresee(
-    step: Step, channel: Channel, now: datetime, *, only: Sequence[int] | None = None
-) -> list[Foreseen]:
-    """Everyone in the step's audience, or the entrants `only` whoever they are, in entrant order.
+    step: Step,
+    now: datetime,
+    *,
+    channel: Channel | None = None,
+    only: Sequence[int] | None = None,
+    most: int | None = None,
+) -> Iterator[Foreseen]:
+    """The same people one by one, families together; or the entrants `only`, whoever they are.
 
-    `channel` is the step's own, or that of its fallback. Of a step that has begun, those who still wait for it. The
-    verdicts are those of the claim; `email` says that the fallback is asked in turn.
+    `channel` asks for that channel and no other. `most` ends after so many, taken from all over the audience.
     """
+    statement, params = _statement(step, now, channel=channel, only=only)
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            f"{statement} ORDER BY {ADDRESS_HASH}, e.id LIMIT %(most)s",
+            params | {"most": most},
+        )
+        for verdict, by, family, leaves_at, *facts in cursor:
+            yield Foreseen(verdict, by, bytes(family) if family else None, leaves_at, Claimed(*facts))
+
+
+def _statement(
+    step: Step, now: datetime, *, channel: Channel | None, only: Sequence[int] | None
+) -> tuple[str, dict[str, Any]]:
     field = Field.of(step.campaign.event)
     params: dict[str, Any] = {
         "step": step.id,
@@ -48,10 +108,9 @@ def foresee(
         "domain": settings.MESSAGE_ID_DOMAIN,
         **_places(step, field, now),
     }
-    statement = _statement(field.audience(step).where(params), step, all_in_audience=only is None)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        return [Foreseen(row[0], row[1], row[2], Claimed(*row[3:])) for row in cursor.fetchall()]
+    audience = field.audience(step).where(params)
+    who = f"e.event_id = ev.id AND {audience} AND {_STILL_WAITS}" if only is None else "e.id = ANY(%(only)s)"
+    return _sql(audience, who, by_address=step.per == Per.ADDRESS), params
 
 
 def _places(step: Step, field: Field, now: datetime) -> dict[str, Any]:
@@ -63,26 +122,25 @@ def _places(step: Step, field: Field, now: datetime) -> dict[str, Any]:
     return {**moments.params(), "asked": asked, "until": until}
 
 
-def _statement(audience: str, step: Step, *, all_in_audience: bool) -> str:
+def _sql(audience: str, who: str, *, by_address: bool) -> str:
     """One pass over the event's entrants by entrants_by_event, or over a few by their key.
 
-    `d` and `o` are what an opening would write; who has a delivery already is found by
+    `d` and `o` are what an opening would write, and `o` what the claim would make of it: a fallback is a change of
+    channel, after which it asks once more. Who has a delivery already is found by
     deliveries_one_a_step_and_entrant.
     """
-    who = (
-        f"e.event_id = ev.id AND {audience} AND {_STILL_WAITS}" if all_in_audience else "e.id = ANY(%(only)s)"
-    )
     loud, quiet = (eligibility.verdict(audience, quiet=quiet, now="m.asked_at") for quiet in (False, True))
     return f"""
 WITH moments (race_id, wave_id, due_at, latest_at, asked_at, quiet_until) AS MATERIALIZED (
     SELECT * FROM unnest(%(races)s::bigint[], %(waves)s::bigint[], %(dues)s::timestamptz[],
         %(latests)s::timestamptz[], %(asked)s::timestamptz[], %(until)s::timestamptz[])
 )
-SELECT CASE WHEN m.quiet_until > m.asked_at THEN {quiet} ELSE {loud} END,
-    {ADDRESS_HASH if step.per == Per.ADDRESS else "NULL::bytea"},
-    CASE WHEN o.channel = 'sms' AND NOT s.quiet_exempt THEN m.quiet_until ELSE m.asked_at END,
-    e.id, 0, e.id, gen_random_uuid(), e.id::text || '.preview@' || %(domain)s, 0, m.due_at, m.latest_at,
-    e.id, CASE o.channel WHEN 'sms' THEN e.mobile ELSE e.email END, e.first_name, e.bib, e.token, e.short_code,
+SELECT CASE WHEN m.quiet_until > m.asked_at THEN {quiet} ELSE {loud} END AS verdict, o.channel,
+    {ADDRESS_HASH if by_address else "NULL::bytea"} AS family,
+    CASE WHEN o.channel = 'sms' AND NOT s.quiet_exempt THEN m.quiet_until ELSE m.asked_at END AS leaves_at,
+    e.id, 0 AS claim, e.id AS carrier, gen_random_uuid(), e.id::text || '.preview@' || %(domain)s, 0 AS attempts,
+    m.due_at, m.latest_at, e.id AS entrant, CASE o.channel WHEN 'sms' THEN e.mobile ELSE e.email END, e.first_name,
+    e.bib, e.token, e.short_code,
     r.name, r.start, COALESCE(w.name, ''), w.start, r.slug, e.birth_date, COALESCE(e.first_timer, FALSE), {MINOR_SQL},
     {eligibility.agreed("o.channel", ADDRESS_HASH)}
 FROM {gate.STEPS} CROSS JOIN entrants e
@@ -91,9 +149,10 @@ FROM {gate.STEPS} CROSS JOIN entrants e
     LEFT JOIN guardians g ON g.entrant_id = e.id
     JOIN moments m ON m.race_id = e.race_id AND m.wave_id IS NOT DISTINCT FROM e.wave_id
     CROSS JOIN LATERAL (SELECT ev.plan_version, m.due_at, m.latest_at) d
-    CROSS JOIN (SELECT %(channel)s::text AS channel) o
-WHERE s.id = %(step)s AND {who}
-ORDER BY e.id"""
+    CROSS JOIN LATERAL (
+        SELECT COALESCE(%(channel)s::text, CASE {loud} WHEN 'email' THEN 'email' ELSE s.channel END) AS channel
+        FROM (SELECT s.channel) o) o
+WHERE s.id = %(step)s AND {who}"""
 
 
 # What was sent or settled is done with, and who entered after a step's opening is late for it.

@@ -116,6 +116,12 @@ class Step(models.Model):
     approved_date = models.DateField(null=True, blank=True, help_text="the event's date when approved")
     approved_by = models.TextField(blank=True, default="")
     approved_at = models.DateTimeField(null=True, blank=True)
+    approved_audience = models.IntegerField(
+        null=True, blank=True, help_text="confirmed entrants in its audience when it was approved"
+    )
+    approved_recipients = models.IntegerField(
+        null=True, blank=True, help_text="of these, who would have got it as things stood then"
+    )
     opening_cursor = models.BigIntegerField(
         null=True, blank=True, help_text="last entrant of an opening under way"
     )
