@@ -28,8 +28,9 @@ def missing(what: str, cure: str) -> None:
     pytest.skip(said)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For one module: while it is open Playwright runs a loop in this thread, which Django would take for ours."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         missing("Chromium", "apt install chromium")
@@ -43,7 +44,9 @@ def chromium() -> Iterator[Browser]:
                 "--disable-component-update",
             ],
         )
-        yield browser
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+            yield browser
         browser.close()
 
 
