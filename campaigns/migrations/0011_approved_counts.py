@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0009_alerts")]
+    dependencies = [("campaigns", "0010_fewer_indexes")]
     operations = [
         migrations.AddField(
             model_name="step",
