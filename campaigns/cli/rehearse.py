@@ -157,6 +157,8 @@ def _show(found: Rehearsal) -> None:
     from campaigns.rehearsal import words
 
     click.echo(words.summary(found))
+    for sentence in found.tried:
+        click.echo(f"What if: {sentence}")
     if unapproved := words.unapproved(found):
         click.echo(unapproved)
     table = Table("Step", "By", f"Moment ({found.zone.key})", "People", "Left out")
@@ -194,6 +196,7 @@ def _as_json(found: Rehearsal, people: list[Person]) -> dict[str, Any]:
         "texts": found.texts,
         "sms_segments": found.segments,
         "cost": found.cost,
+        "tried": found.tried,
         "clashes": [{"words": clash.words, "people": clash.people} for clash in found.clashes],
     }
 

@@ -124,6 +124,10 @@ class Rehearsal:
     """Of one SMS segment, None when it is not known."""
     steps: list[StepFigures]
     people: list[Person]
+    alerts: dict[str, bool] = field(default_factory=dict)
+    """The alerts that the campaign holds ready, by name; whether each is armed."""
+    tried: list[str] = field(default_factory=list)
+    """What was tried out, a sentence each."""
     clashes: list[Clash] = field(default_factory=list)
 
     @property

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.conf import settings
 from django.db import connection
 
-from campaigns import content
+from campaigns import alerts, content
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.ledger.moments import Field
 from campaigns.models import Event, Step
@@ -81,6 +81,10 @@ def last_look(
         price=settings.SMS_PRICE,
         steps=list(steps.values()),
         people=people,
+        alerts={
+            alert.name: alerts.arming(alert) == alerts.Arming.ARMED
+            for alert in event.campaign.alerts.filter(in_plan=True).order_by("position")
+        },
     )
     found.clashes = clashes(found)
     return found

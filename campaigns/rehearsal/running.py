@@ -12,7 +12,7 @@ from campaigns.drain import Block
 from campaigns.ledger.moments import Field
 from campaigns.models import Campaign, Event, SignOff, Step, Version
 from campaigns.models.words import CampaignState, Channel, StepKind, StepState
-from campaigns.rehearsal import reading
+from campaigns.rehearsal import reading, words
 from campaigns.rehearsal.ahead import Ahead
 from campaigns.rehearsal.copy import private_copy
 from campaigns.rehearsal.figures import Rehearsal
@@ -44,7 +44,9 @@ def rehearse(event: Event, what_if: WhatIf | None = None) -> Rehearsal:
         _wake(event.id)
         run = Run(event.id, acts(what_if, event, begun), what_if.down)
         run.go(begun)
-        return reading.last_look(event.id, begun, first, run.rendered, when(what_if, event, begun))
+        found = reading.last_look(event.id, begun, first, run.rendered, when(what_if, event, begun))
+    found.tried = words.tried(what_if, found)
+    return found
 
 
 def _refuse_ended(event: Event) -> None:

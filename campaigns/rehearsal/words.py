@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from campaigns.rehearsal.figures import Clash, Line, Person, Rehearsal, StepFigures
+from campaigns.rehearsal.what_if import LATE_NAME, WhatIf
 
 REASONS = {
     "no_consent": "no consent",
@@ -116,6 +117,26 @@ def money(amount: Decimal | None) -> str:
 def topic(step: str) -> str:
     """A step's name as people read it: "Race morning" of `race-morning`."""
     return step.replace("-", " ").capitalize()
+
+
+def tried(what_if: WhatIf, found: Rehearsal) -> list[str]:
+    """What was tried out, a sentence each."""
+    said = []
+    on = f" on {day(what_if.on)}" if what_if.on else ""
+    if found.was_day:
+        said.append(
+            f"The race moves{on} from {day(found.was_day)} to {day(found.day)}: what is unsent moves with it, "
+            "and what was sent stays sent."
+        )
+    if what_if.withdraw:
+        count = len(what_if.withdraw)
+        said.append(f"{count:,} {'entrant withdraws' if count == 1 else 'entrants withdraw'}{on}.")
+    if what_if.late_entrant:
+        said.append(f"Somebody enters on {day(what_if.late_entrant)}: see {' '.join(LATE_NAME)}.")
+    if what_if.down:
+        begin, end = (moment(at, found) for at in what_if.down)
+        said.append(f"Nothing is sent from {begin} to {end}.")
+    return said
 
 
 def summary(found: Rehearsal) -> str:

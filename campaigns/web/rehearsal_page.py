@@ -35,6 +35,7 @@ def page(found: Rehearsal) -> str:
         picture=Markup(course.drawing(picture)),  # noqa: S704 - escaped there
         stations=[(station, _sign(station)) for station in picture.stations],
         state_words=course.STATE_WORDS,
+        alert_shape=("triangle: alert", _sign(course.Station("", "alert", "plain", 0))),
         shapes=[
             ("square: email", _sign(course.Station("", "email", "plain", 0))),
             ("round: text", _sign(course.Station("", "sms", "plain", 0))),
@@ -57,6 +58,16 @@ def course_of(found: Rehearsal) -> course.Course:
         now=found.moved_at or found.begun,
         now_is="the race moves" if found.moved_at else "today",
         stations=[_station(step, found) for step in found.planned],
+        alerts=[
+            course.Station(
+                words.topic(name),
+                "alert",
+                "approved" if armed else "draft",
+                0,
+                moment="armed" if armed else "not armed",
+            )
+            for name, armed in found.alerts.items()
+        ],
     )
 
 

@@ -74,7 +74,7 @@ def test_people_stand_by_the_plain_first_letter_of_their_last_name(event):
 
 def test_a_moved_race_is_told_in_words_and_in_the_picture(event):
     text = page(event, move_to=event.date.replace(day=26))
-    assert "What if</strong> the race moves from Sun 19 Sep 2027 to Sun 26 Sep 2027" in text
+    assert "What if:</strong> The race moves from Sun 19 Sep 2027 to Sun 26 Sep 2027" in text
     assert "moves from Tue 3 Aug 2027, 10:00" in text
     assert 'class="ghost"' in text
 

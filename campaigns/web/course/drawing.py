@@ -10,7 +10,7 @@ WIDTH = 1120
 UNDER = 66
 """Below the line: ticks, their dates, and what the finish is called."""
 
-SHELF = 70
+SHELF = 84
 GHOSTS = 20
 """Room right below the line for where stations stood before."""
 LOWEST = 50
@@ -189,6 +189,7 @@ def _shelf(course: Course, ground: float) -> str:
     xs = [min(max(first, 60) + 90 * place, course.right) for place in range(len(course.alerts))]
     signs = "".join(
         f'{sign(station, x, y)}<text class="when" x="{x:.1f}" y="{y + 34}">{escape(station.topic)}</text>'
+        f'<text class="when soft" x="{x:.1f}" y="{y + 48}">{escape(station.moment)}</text>'
         for station, x in zip(course.alerts, xs, strict=True)
     )
     return f'<path class="table" d="M{xs[0] - 40:.1f} {y + 18}H{xs[-1] + 40:.1f}"/>{signs}'
