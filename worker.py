@@ -167,7 +167,8 @@ def own_forgetter() -> privacy.Forget:
 def wake_alerts(channel: Channel) -> None:
     """Has every drain for alerts look at once; the ordinary ones take alerts first at their next block."""
     for _ in range(ALERT_SLOTS[channel]):
-        enqueue(drain_alerts, channel, queue="alerts", expires=2)
+        if not enqueue(drain_alerts, channel, queue="alerts", expires=2):
+            return  # whoever presses would wait for some seconds each time
 
 
 WAKE = {Channel.EMAIL: 2, Channel.SMS: 2}
@@ -190,9 +191,10 @@ def own_alert_drain(channel: Channel, slot: int) -> Drain:  # noqa: ARG001 - one
     return Drain(channel, alerts_only=True)
 
 
-def enqueue(task: Any, *args: str, queue: str, expires: int) -> None:
-    """Queues a task once. If Redis is away nothing is lost: the next tick sees what is due."""
+def enqueue(task: Any, *args: str, queue: str, expires: int) -> bool:
+    """Queues a task once. False when Redis is away, and nothing is lost: the next tick sees what is due."""
     try:
         task.apply_async(args, queue=queue, expires=expires, retry=False)
     except OperationalError:
-        return
+        return False
+    return True

@@ -148,28 +148,33 @@ def _make_step(release: Release, channel: Channel, version: Version) -> None:
 
 
 def _open(release: Release, wake: Callable[[Channel], None]) -> None:
-    """Opens each channel chunk by chunk, in turn; what another opens, or is not done in time, is the tick's."""
+    """Opens each channel chunk by chunk, in turn; what another opens, or is not done in time, is the tick's.
+
+    Drains are woken when each channel has its first chunk: a broker that is away would hold up the second channel.
+    """
     end = time.monotonic() + OPENING_TAKES
-    waiting = list(release.steps.order_by("position"))
-    rows = 0
+    waiting, opened = list(release.steps.order_by("position")), set[Channel]()
     while waiting and time.monotonic() < end:
-        for step in list(waiting):
-            opened = ledger.open_chunk(step.id, clock.now())
-            if opened is None:
-                time.sleep(0.05)
-                if Step.objects.filter(id=step.id, opened_revision__isnull=False).exists():
-                    waiting.remove(step)
-                continue
-            rows += opened.rows
-            if opened.rows:
-                wake(Channel(step.channel))
-            if opened.complete:
-                waiting.remove(step)
-    if not rows and not waiting and not release.steps.filter(deliveries__isnull=False).exists():
+        first_round = {Channel(step.channel) for step in waiting if _opened_rows(step)} - opened
+        for channel in sorted(first_round):
+            wake(channel)
+        opened |= first_round
+        done = release.steps.filter(opened_revision__isnull=False).values_list("id", flat=True)
+        waiting = [step for step in waiting if step.id not in set(done)]
+    if not opened and not waiting and not release.steps.filter(deliveries__isnull=False).exists():
         release.delete()  # nothing stays behind that a second press could be taken for
         raise NobodyReached(
             f"'{release.alert.name}' was sent to nobody: the event has no confirmed entrants."
         )
+
+
+def _opened_rows(step: Step) -> int:
+    """Opens the next chunk of a step; 0 when another opens it at this moment."""
+    chunk = ledger.open_chunk(step.id, clock.now())
+    if chunk is None:
+        time.sleep(0.05)
+        return 0
+    return chunk.rows
 
 
 def _counted(release: Release) -> list[Sending]:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def event(tmp_path, monkeypatch) -> Event:
     monkeypatch.setattr(ready, "prepare", lambda: None)
-    monkeypatch.setattr(worker, "enqueue", lambda *words, **more: None)
+    monkeypatch.setattr(worker, "enqueue", lambda *words, **more: False)
     monkeypatch.setenv("COLUMNS", "160")
     addresses.check_key()
     event = an_event(slug="race")

@@ -1,0 +1,36 @@
+"""The tasks of the worker that alerts hang on."""
+
+import pytest
+
+import worker
+from campaigns.cli.processes import COMMANDS
+from campaigns.models.words import Channel
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_a_press_wakes_every_drain_for_alerts_of_the_channel(monkeypatch, channel):
+    woken = []
+    monkeypatch.setattr(
+        worker, "enqueue", lambda task, *words, **more: woken.append((task.name, *words, more)) is None
+    )
+    worker.wake_alerts(channel)
+    assert woken == [("alert", channel, {"queue": "alerts", "expires": 2})] * worker.ALERT_SLOTS[channel]
+
+
+def test_a_press_without_a_broker_tries_once(monkeypatch):
+    tried = []
+    monkeypatch.setattr(worker, "enqueue", lambda *words, **more: tried.append(words) is not None)
+    worker.wake_alerts(Channel.EMAIL)
+    assert len(tried) == 1
+
+
+def test_the_clock_has_threads_left_when_every_alert_hangs():
+    threads = int(COMMANDS["clock"][COMMANDS["clock"].index("--concurrency") + 1])
+    assert threads == sum(worker.ALERT_SLOTS.values()) + 2
+
+
+def test_each_slot_of_an_alert_has_a_drain_of_its_own():
+    first, second = (worker.own_alert_drain(Channel.SMS, slot) for slot in (0, 1))
+    assert first is not second
+    assert first is worker.own_alert_drain(Channel.SMS, 0)
+    assert first.alerts_only
