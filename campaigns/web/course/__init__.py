@@ -3,7 +3,8 @@
 Pure: it takes stations as plain values and knows no database, no request and no rehearsal.
 """
 
+from campaigns.web.course.alone import alone
 from campaigns.web.course.drawing import drawing, sign
 from campaigns.web.course.stations import STATE_MEANINGS, STATE_WORDS, Course, Station
 
-__all__ = ["STATE_MEANINGS", "STATE_WORDS", "Course", "Station", "drawing", "sign"]
+__all__ = ["STATE_MEANINGS", "STATE_WORDS", "Course", "Station", "alone", "drawing", "sign"]

@@ -57,7 +57,7 @@ def _shape(channel: Sign, half: float = SIGN / 2, name: str = "edge") -> str:
 def drawing(course: Course) -> str:
     """The whole picture, 1,120 wide. It is hidden from screen readers: the list beside it says the same."""
     boards = placed(course)
-    ground = max((board.lane for board in boards), default=0) * LANE + LOWEST + HEIGHT / 2 + 4
+    ground = max((board.lane for board in boards), default=0) * LANE + LOWEST + HEIGHT / 2 + 12
     under = ground + (GHOSTS if any(station.was for station in course.stations) else 0)
     height = under + UNDER + (SHELF if course.alerts else 0)
     parts = [
@@ -185,8 +185,9 @@ def _shelf(course: Course, ground: float) -> str:
     if not course.alerts:
         return ""
     y = ground + UNDER + 24
-    first = course.finish_x - 90.0 * (len(course.alerts) - 1) / 2
-    xs = [min(max(first, 60) + 90 * place, course.right) for place in range(len(course.alerts))]
+    wide = min(90.0, (WIDTH - 100) / len(course.alerts)) * (len(course.alerts) - 1)
+    first = min(course.finish_x - wide / 2, WIDTH - 52 - wide)
+    xs = [first + wide * place / max(len(course.alerts) - 1, 1) for place in range(len(course.alerts))]
     signs = "".join(
         f'{sign(station, x, y)}<text class="when" x="{x:.1f}" y="{y + 34}">{escape(station.topic)}</text>'
         f'<text class="when soft" x="{x:.1f}" y="{y + 48}">{escape(station.moment)}</text>'

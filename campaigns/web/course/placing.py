@@ -49,12 +49,9 @@ class Board:
 
 def lines(station: Station) -> tuple[str, str, str]:
     """The three lines beside a sign: topic, moment, people and state."""
-    word = STATE_WORDS.get(station.state, station.state)
-    return (
-        _cut(station.topic),
-        station.moment,
-        f"{station.people:,} · {'sent, stays' if station.stays else word}",
-    )
+    word = "sent, stays" if station.stays else STATE_WORDS.get(station.state, station.state)
+    people = "" if station.people is None else f"{station.people:,} · "
+    return _cut(station.topic), station.moment, f"{people}{word}"
 
 
 def _cut(topic: str) -> str:

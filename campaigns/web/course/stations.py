@@ -47,7 +47,8 @@ class Station:
     topic: str
     channel: Sign
     state: str
-    people: int
+    people: int | None
+    """How many it reaches, None where no entry list says so."""
     at: datetime | None = None
     moment: str = ""
     """In words, with what follows it: "Tue 27 Jul, 10:00"."""

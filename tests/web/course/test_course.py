@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.web.course import STATE_WORDS, Course, Station, drawing, sign
+from campaigns.web.course import STATE_WORDS, Course, Station, alone, drawing, sign
 from campaigns.web.course.placing import EDGE, placed
 
 DAY = date(2027, 9, 19)
@@ -108,3 +108,12 @@ def test_alerts_stand_on_a_shelf_of_their_own():
 
 def test_a_course_without_stations_is_still_a_course():
     ElementTree.fromstring(drawing(course()))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_by_itself_the_picture_has_its_colours_inside(scheme):
+    text = alone(course(station(-54, state="done")), scheme)
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "var(" not in text
+    assert ("#18231D" in text) is (scheme == "dark")
