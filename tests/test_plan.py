@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from campaigns.plan import CatchUp, Plan, PlanError, PlannedAlert, PlannedStep, 
 from campaigns.schedule import DaysFromRace, MinutesFromStart, QuietHours, moment, needs_start
 
 LIBRARY = Path(__file__).parent.parent / "campaigns" / "library"
+TEMPLATES = LIBRARY.parents[1] / "templates"
 LONDON = ZoneInfo("Europe/London")
 
 STEP = {
@@ -296,40 +298,116 @@ class TestRunReigate:
 
     def test_says_who_gets_what_and_when(self, plan: Plan) -> None:
         assert [(each.name, each.channel, str(each.when), each.audience) for each in plan.steps] == [
+            ("start-well", "email", "68 days before, 10:00", "adults"),
             ("shoes", "email", "54 days before, 10:00", "adults"),
             ("back-warm-up", "email", "47 days before, 10:00", "adults"),
             ("back-pain", "email", "40 days before, 10:00", "adults"),
+            ("long-run", "sms", "30 days before, 17:00", "adults and (half or 10k)"),
             ("hydration", "email", "26 days before, 10:00", "adults and (half or 10k or 5k)"),
-            ("hydration-text", "sms", "25 days before, 17:00", "adults and (half or 10k)"),
+            ("niggles", "email", "19 days before, 10:00", "adults"),
+            ("taper", "email", "12 days before, 10:00", "adults and (half or 10k or 5k)"),
+            ("kids-race", "email", "12 days before, 10:00", "guardians"),
+            ("race-week", "email", "5 days before, 10:00", "all"),
+            ("unwell", "sms", "3 days before, 17:30", "adults"),
+            ("race-eve", "sms", "1 day before, 16:00", "all"),
             ("race-morning", "sms", "start - 120 min", "adults"),
+            ("race-morning-kids", "sms", "start - 120 min", "guardians"),
+            ("well-done", "sms", "race day, 17:00", "all"),
+            ("recovery", "email", "1 day after, 10:00", "all"),
+            ("easing-back", "email", "9 days after, 10:00", "adults"),
         ]
-        assert [each.template for each in plan.steps[3:]] == ["hydration", "hydration", "race-morning"]
-        assert [each.purpose for each in plan.steps] == ["tips"] * 5 + ["service"]
+        assert all(each.template == each.name for each in plan.steps)
         assert plan.catch_up == CatchUp("catch-up")
 
-    def test_late_entrants_catch_up_on_tips_and_get_race_morning_like_everyone(self, plan: Plan) -> None:
-        assert [each.late_entrants for each in plan.steps] == ["catch-up"] * 5 + ["send"]
+    def test_tips_are_tips_and_the_rest_is_news_of_the_race(self, plan: Plan) -> None:
+        tips = {
+            "start-well",
+            "shoes",
+            "back-warm-up",
+            "back-pain",
+            "long-run",
+            "hydration",
+            "taper",
+            "easing-back",
+        }
+        assert {each.name for each in plan.steps if each.purpose == "tips"} == tips
+        assert {each.purpose for each in plan.steps} == {"tips", "service"}
+
+    def test_late_entrants_catch_up_on_tips_and_get_news_like_everyone(self, plan: Plan) -> None:
+        before = [each for each in plan.steps if each.name not in ("recovery", "easing-back")]
+        for each in before:
+            assert each.late_entrants == ("catch-up" if each.purpose == "tips" else "send"), each.name
+        assert [each.late_entrants for each in plan.steps[-2:]] == ["skip", "skip"]
 
     def test_race_morning_is_dropped_after_half_an_hour_and_alone_may_come_early(self, plan: Plan) -> None:
-        assert [each.latest for each in plan.steps] == [timedelta(hours=24)] * 5 + [timedelta(minutes=30)]
-        assert [each.quiet_exempt for each in plan.steps] == [False] * 5 + [True]
+        early = [each for each in plan.steps if each.quiet_exempt]
+        assert [each.name for each in early] == ["race-morning", "race-morning-kids"]
+        assert {each.latest for each in early} == {timedelta(minutes=30)}
 
-    def test_no_text_falls_back_to_email(self, plan: Plan) -> None:
-        assert not any(each.fallback for each in plan.steps)
+    def test_only_the_start_of_the_day_before_falls_back_to_email(self, plan: Plan) -> None:
+        assert [each.name for each in plan.steps if each.fallback] == ["race-eve"]
+
+    def test_a_text_with_an_entrant_s_own_facts_is_not_shared(self, plan: Plan) -> None:
+        for each in plan.steps:
+            if each.channel == "sms":
+                words = (TEMPLATES / "sms" / f"{each.template}.txt").read_text("utf-8")
+                own = any(
+                    f"{{{{ {fact} " in words for fact in ("start_time", "bib", "race_name", "warmup_time")
+                )
+                assert each.per == ("entrant" if own else "address"), each.name
+
+    def test_no_one_gets_more_than_an_email_a_week_until_race_week_and_five_texts_a_person(
+        self, plan: Plan
+    ) -> None:
+        days = sorted({each.when.days for each in plan.steps if each.channel == "email"})
+        until_race_week = [day for day in days if day <= -5]
+        assert all(later - earlier >= 7 for earlier, later in itertools.pairwise(until_race_week))
+        adults = [each for each in plan.steps if each.channel == "sms" and each.audience != "guardians"]
+        children = [
+            each for each in plan.steps if each.channel == "sms" and not each.audience.startswith("adults")
+        ]
+        assert len(adults) == 5
+        assert len(children) <= 5
+
+    def test_alerts_are_held_ready_on_both_channels(self, plan: Plan) -> None:
+        assert [each.name for each in plan.alerts] == [
+            "heat", "delay", "cancel", "stop", "postponed", "all-clear",
+        ]  # fmt: skip
+        for each in plan.alerts:
+            assert each.email == each.sms == f"alert-{each.name}"
+
+    def test_every_message_is_there(self, plan: Plan) -> None:
+        emails = {each.template for each in plan.steps if "email" in (each.channel, each.fallback)} | {
+            "catch-up"
+        }
+        texts = {each.template for each in plan.steps if each.channel == "sms"}
+        alerts = {each.email for each in plan.alerts}
+        assert emails | alerts == {file.stem for file in (TEMPLATES / "email").glob("*.md")}
+        # The text on thirst is there for organisers who would rather send it than an email.
+        assert texts | alerts | {"hydration"} == {file.stem for file in (TEMPLATES / "sms").glob("*.txt")}
 
     def test_every_audience_is_understood_for_the_races_of_run_reigate(self, plan: Plan) -> None:
         for each in plan.steps:
             assert audience.parse(each.audience, ("half", "10k", "5k", "kids")).text == each.audience
 
-    def test_emails_come_on_tuesdays_at_ten_and_the_tips_text_on_a_wednesday_at_five(
-        self, plan: Plan
-    ) -> None:
-        for each in plan.steps[:5]:
-            local = moment(each.when, self.RACE_DAY, LONDON, None).astimezone(LONDON)
-            assert f"{local:%A %H:%M}" == ("Tuesday 10:00" if each.channel == "email" else "Wednesday 17:00")
+    def test_the_week_days_are_those_that_suit_a_sunday_race(self, plan: Plan) -> None:
+        found = {}
+        for each in plan.steps:
+            if not needs_start(each.when):
+                local = moment(each.when, self.RACE_DAY, LONDON, None).astimezone(LONDON)
+                found[each.name] = f"{local:%A %H:%M}"
+        others = {
+            "long-run": "Friday 17:00",
+            "unwell": "Thursday 17:30",
+            "race-eve": "Saturday 16:00",
+            "well-done": "Sunday 17:00",
+            "recovery": "Monday 10:00",
+        }
+        assert {name: found.pop(name) for name in others} == others
+        assert set(found.values()) == {"Tuesday 10:00"}
 
     def test_race_morning_comes_two_hours_before_each_start(self, plan: Plan) -> None:
-        when = plan.steps[-1].when
+        when = next(each.when for each in plan.steps if each.name == "race-morning")
         assert [moment(when, self.RACE_DAY, LONDON, start) for start in self.STARTS] == [
             datetime(2026, 9, 20, 6, 0, tzinfo=UTC),
             datetime(2026, 9, 20, 6, 15, tzinfo=UTC),

@@ -20,7 +20,7 @@ WHO = "demo@example.org"
 ZONE = "Europe/London"
 DAYS_OFF = 47
 REVIEWER = "EXAMPLE REVIEWER, not a real clinician"
-AT_ONCE = ("back-warm-up", "hydration", "hydration-text")
+AT_ONCE = ("back-warm-up", "hydration", "long-run")
 """The steps that the demo brings forward to this minute; the plan has them on days of their own."""
 
 LIBRARY = Path(__file__).resolve().parent.parent / "library"

@@ -22,9 +22,9 @@ def write(tree: SyntaxTreeNode, tags: HiddenTags) -> str:
 
 
 def _blocks(node: SyntaxTreeNode, tags: HiddenTags, width: int) -> str:
-    # A condition's tags stand directly before and after the blocks they govern: left out, they leave no gap.
+    # Each block brings the empty line before it, and a condition's tags stand round both: left out, they leave no gap.
     return "".join(
-        child.content if child.type == "statement" else _block(child, tags, width) + "\n\n"
+        child.content if child.type == "statement" else "\n\n" + _block(child, tags, width)
         for child in node.children
     )
 

@@ -286,6 +286,10 @@ def test_tips_in_news_are_for_those_who_agreed_and_can_be_stopped(email_of: Emai
         assert "More news." in part
         assert not re.search("A tip|Walk|Stop tips", part)
     assert "\n\n\n" not in agreed.text + not_agreed.text
+    at_the_end = email_of("# T\n\nNews.\n\n::: tips\nWalk.\n:::", purpose="service")
+    assert (
+        "\n\n\n" not in at_the_end.render(values).text + at_the_end.render({**values, "tips_agreed": ""}).text
+    )
 
 
 def test_a_sponsor_is_shown_to_those_who_agreed(email_of: EmailOf, values: Values) -> None:
