@@ -155,6 +155,13 @@ def test_no_line_is_too_long_for_smtp(build: Build) -> None:
 
 
 @by_both_makers
+@pytest.mark.parametrize("spec", ["0@[", "a@[", "nobody", "a@", "@b", "zoë@example.org"])
+def test_what_is_no_address_is_refused_in_a_sentence(build: Build, spec: str) -> None:
+    with pytest.raises(ContentError, match="to_email is not an email address"):
+        build(RENDERED, HEADERS, replace(OWN, to_email=spec))
+
+
+@by_both_makers
 @pytest.mark.parametrize(
     "mark", ["\r\nBcc: a@b.example", "\n", "\r", "\x00", "\u2028", "\x85", "\x0b", "\ud800"]
 )
