@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2027, 8, 3, 9, tzinfo=UTC)
+ALERT = {"temp": "29", "new_start": "10:00", "new_date": "Sun 17 Oct 2027"}
 NAME_COLUMNS = ("First Name", "Participant - First Name")
 
 
@@ -75,7 +76,7 @@ def _sources() -> list[Path]:
 def _filled(source: Path, who: str) -> Mail:
     message, entrant = _message(source), _entrant(who)
     assert message.email is not None
-    filled = message.email.render(message.values([entrant], NOW))
+    filled = message.email.render({**message.values([entrant], NOW), **ALERT})
     return Mail(source.stem, who, filled.subject, filled.html, filled.text)
 
 

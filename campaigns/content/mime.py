@@ -162,7 +162,12 @@ def address(field: str, spec: str, name: str = "") -> Address:
     """The address, parsed. Raises ContentError, which does not repeat it, when it is not one in plain ASCII."""
     try:
         parsed = Address(name, addr_spec=spec)
-    except (ValueError, IndexError, AttributeError, MessageError):  # the package trips over some, such as "0@["
+    except (
+        ValueError,
+        IndexError,
+        AttributeError,
+        MessageError,
+    ):  # the package trips over some, such as "0@["
         raise ContentError(f"{field} is not an email address") from None
     if not parsed.username or not parsed.domain or not spec.isascii():
         raise ContentError(f"{field} is not an email address in plain ASCII")

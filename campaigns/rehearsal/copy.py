@@ -6,10 +6,10 @@ elsewhere, so whatever the copy lacks is refused by the database and never writt
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 OTHER_LOCKS = 2_000_000_000
 """Taken from the number of each step: the ledger's advisory locks are by step, and those of the copy are its own."""
@@ -80,9 +80,8 @@ def _make(cursor: Any, event_id: int) -> None:
 
 def _give_room(cursor: Any) -> None:
     """Keeps the copy in memory: a step of thousands took half as long again. Postgres takes the setting only before
-    the first temporary table of a connection."""
-    cursor.execute("SELECT pg_my_temp_schema() = 0")
-    if cursor.fetchone()[0]:
+    the first temporary table of a connection, which it remembers even of a transaction that was undone."""
+    with suppress(DataError), transaction.atomic():
         cursor.execute(f"SET temp_buffers = '{ROOM}'")
 
 
