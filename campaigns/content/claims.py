@@ -7,7 +7,7 @@ import re
 from campaigns.content.errors import ContentError, Source
 from campaigns.content.front_matter import FrontMatter
 
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _MARKS = re.compile(r"[*_]+|^#+ |^[-\d.]+ ", re.MULTILINE)
 _BACKS = re.compile(r"\b(back (pain|ache)|(sore|stiff|your) backs?)\b", re.IGNORECASE)
 

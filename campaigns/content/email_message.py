@@ -18,7 +18,7 @@ from campaigns.content import claims, front_matter, markdown, plain_text, safety
 from campaigns.content.brand import Brand
 from campaigns.content.errors import ContentError, Source
 from campaigns.content.front_matter import FrontMatter, person_date
-from campaigns.content.sandbox import MAX_SOURCE, CheckedTemplate, check, compile_template
+from campaigns.content.sandbox import MAX_LINES, MAX_SOURCE, CheckedTemplate, check, compile_template
 from campaigns.content.tags import HiddenTags
 
 MAX_HTML = 60_000  # octets; Gmail cuts a message near 102 KB, and values still have to fit in
@@ -149,9 +149,11 @@ def _title_and_rest(html: str) -> dict[str, object]:
 
 
 def refuse_too_long(name: str, source: str) -> None:
-    """Raise ContentError when a source is over 100 KB."""
+    """Raise ContentError when a source is over 20 KB or 1,000 lines."""
     if len(source.encode(errors="surrogatepass")) > MAX_SOURCE:
         raise ContentError(f"the source is longer than {MAX_SOURCE // 1000} KB", template=name)
+    if source.count("\n") + source.count("\r") > MAX_LINES:
+        raise ContentError(f"the source has more than {MAX_LINES:,} lines", template=name)
 
 
 def _filled_once(

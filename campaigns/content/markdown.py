@@ -58,6 +58,8 @@ _BOXES = ("do", "button", "tips", "sponsor", "get-help")
 _HEADED = {"do": "## One thing to do", "sponsor": "## From our sponsor"}
 _AGREED = {"tips": "tips_agreed", "sponsor": "sponsor_agreed"}
 _BOX_LINE = re.compile(r":::[ \t]*(\S*)[ \t]*")
+_BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
+MAX_PARAGRAPH = 4_000  # characters, up to the next empty line
 _LINK_SCHEMES = ("https://", "http://", "mailto:", "tel:")
 _INLINE = frozenset({"inline", "text", "softbreak", "hardbreak", "em", "strong", "link"})
 _BLOCKS = frozenset(
@@ -76,12 +78,22 @@ class Body:
 
 def parse(source: Source, hidden: str, tags: HiddenTags, *, safety: str, purpose: str) -> Body:
     """Turn a body whose tags are hidden into HTML and a tree. Raises ContentError for what is refused."""
+    _refuse_long_paragraphs(source)
     env: dict[str, Any] = {"source": source, "safety": safety, "purpose": purpose, "tags": tags}
     tokens = _MARKDOWN.parse(hidden, env)
     tree = SyntaxTreeNode(tokens)
     _check(tree, source, tags, line=1)
     _check_shape(tree, source, safety)
     return Body(_html(tokens, env), tree)
+
+
+def _refuse_long_paragraphs(source: Source) -> None:
+    """Some signs cost a parser the square of a paragraph's length."""
+    line = 1
+    for paragraph in _BLANK_LINE.split(source.text):
+        if len(paragraph) > MAX_PARAGRAPH:
+            raise source.error(f"this paragraph has more than {MAX_PARAGRAPH:,} characters; cut it up", line)
+        line += paragraph.count("\n") + 1
 
 
 def fragment(markdown: str) -> Body:

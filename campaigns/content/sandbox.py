@@ -19,7 +19,8 @@ from campaigns.content.errors import ContentError, MissingValue, Source
 from campaigns.content.filters import FILTERS
 from campaigns.content.placeholders import PLACEHOLDERS, Placeholder, fill, nearest
 
-MAX_SOURCE = 100_000  # octets
+MAX_SOURCE = 20_000  # octets; the longest of ours has 6,000
+MAX_LINES = 1_000
 MAX_OUTPUT = 200_000  # octets
 
 _DEEPEST = 20  # ifs inside ifs, and brackets; Python's own limits come soon after
