@@ -95,6 +95,7 @@ def _event(organiser: Organiser, slug: str, name: str, day: datetime) -> Event:
         timezone=ZONE,
         venue="Priory Park",
         contact_email="hello@example.org",
+        contact_confirmed="hello@example.org",
         postal_address="Priory Park, Reigate RH2 7RL",
     )
 

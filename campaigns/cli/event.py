@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from campaigns.cli import contact as contact_command
 from campaigns.cli import given, keeping, ready
 from campaigns.cli.output import Refused, as_option, json_option, print_json
 from campaigns.cli.staff import staff
@@ -26,6 +27,7 @@ def event() -> None:
 
 
 event.add_command(keeping.keep)
+event.add_command(contact_command.contact)
 event.add_command(staff)
 
 
@@ -225,6 +227,8 @@ def list_events(as_json: bool) -> None:
 def show(slug: str, as_json: bool) -> None:
     """One event with its races, waves and number of entrants."""
     ready.prepare()
+    from campaigns import contact as contacts
+
     found = event_named(slug)
     described = _described(found)
     if as_json:
@@ -234,7 +238,8 @@ def show(slug: str, as_json: bool) -> None:
     if found.cancelled_at:
         click.echo("Cancelled.")
     click.echo(f"Organiser: {found.organiser.name} ({found.organiser.slug})")
-    click.echo(f"Replies to: {found.contact_email or 'nobody yet'}")
+    confirmed = "" if contacts.is_confirmed(found) else ", not confirmed yet"
+    click.echo(f"Replies to: {found.contact_email or 'nobody yet'}{confirmed}")
     for race in described["races"]:
         waves = "".join(f", {wave['name']} {wave['start']}" for wave in race["waves"])
         children = ", for children" if race["for_children"] else ""

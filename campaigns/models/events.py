@@ -29,6 +29,9 @@ class Event(models.Model):
     info_url = models.TextField(blank=True, default="")
     deferral_url = models.TextField(blank=True, default="")
     contact_email = models.TextField(blank=True, default="", help_text="Reply-To: a mailbox someone reads")
+    contact_confirmed = models.TextField(
+        blank=True, default="", db_default="", help_text="the contact that somebody has proved to read"
+    )
     postal_address = models.TextField(blank=True, default="")
     colour = models.TextField(blank=True, default="#14573D")
     revision = models.BigIntegerField(

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from campaigns import campaign as plans
-from campaigns import providers, rendering, sign_off
+from campaigns import contact, providers, rendering, sign_off
 from campaigns.content.front_matter import person_date
 from campaigns.ledger.moments import Field
 from campaigns.models.words import Channel, StepKind
@@ -176,6 +176,12 @@ def of_sender(looks: Sequence[Look], *, ask_dns: bool) -> Iterator[Finding]:
         yield from sender.text_sender(name)
     if Channel.EMAIL in channels and ask_dns and not settings.DEMO:
         yield from sender.email_domain(settings.EMAIL_FROM.rpartition("@")[2].rstrip("> "))
+    if Channel.EMAIL in channels and not contact.is_confirmed(event := looks[0].step.campaign.event):
+        words = (
+            f"Nobody has confirmed that they read {event.contact_email or 'the replies'}: "
+            f"`aidstation event contact {event.slug} --ask` sends a code there."
+        )
+        yield Finding(Severity.WARNING, "reply_to", "", words)
     if not settings.DEMO and providers.is_loopback(urlsplit(settings.PUBLIC_URL).hostname or ""):
         words = f"PUBLIC_URL is {settings.PUBLIC_URL}: links in messages lead to nobody but this machine."
         yield Finding(Severity.WARNING, "public_url", "", words)
