@@ -1,6 +1,7 @@
 """The Celery application. Tasks carry no people and no messages: each is a few lines that call campaigns."""
 
 import os
+import threading
 import warnings
 from functools import cache
 from typing import Any
@@ -20,9 +21,10 @@ from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
 from campaigns import clock, privacy, providers  # noqa: E402
+from campaigns.channels.twilio_look_ups import TwilioLookUps  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
-from campaigns.receipts import interpreting  # noqa: E402
+from campaigns.receipts import asking, interpreting  # noqa: E402
 from config.environment import SERVICE_VARIABLE  # noqa: E402
 
 SLOTS = {Channel.EMAIL: 8, Channel.SMS: 2}
@@ -99,6 +101,8 @@ def tick() -> None:
             enqueue(drain, channel, queue=channel, expires=2)
     if interpreting.is_due():
         enqueue(interpret, queue="clock", expires=2)
+    if asking.is_due(clock.now()):
+        enqueue(ask, queue="sms", expires=2)
     if due.more:
         enqueue(tick, queue="clock", expires=1)
 
@@ -109,6 +113,24 @@ def interpret() -> None:
     connection.close_if_unusable_or_obsolete()
     if interpreting.interpret(clock.now()):
         enqueue(interpret, queue="clock", expires=2)
+
+
+@app.task(name="ask")
+def ask() -> None:
+    """Asks Twilio what became of texts, for one slice: not on the clock, for it may hang."""
+    connection.close_if_unusable_or_obsolete()
+    if providers.problem(Channel.SMS) or not ASKING.acquire(blocking=False):
+        return
+    try:
+        more = asking.ask(own_look_ups())
+    finally:
+        ASKING.release()
+    if more:
+        enqueue(ask, queue="sms", expires=2)
+
+
+ASKING = threading.Lock()
+"""One thread of a process asks; were all of them to wait for a Twilio that hangs, nothing would be sent."""
 
 
 @app.task(name="drain")
@@ -156,6 +178,12 @@ def forget() -> None:
     connection.close_if_unusable_or_obsolete()
     if not providers.problem(Channel.SMS):
         privacy.forget_texts(own_forgetter())
+
+
+@cache
+def own_look_ups() -> TwilioLookUps:
+    """This process's way of asking Twilio; its one connection is asked in turn."""
+    return providers.sms_look_ups()
 
 
 @cache

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from campaigns import circuit, clock, content, ledger, optout, providers, rendering
+from campaigns import addresses, circuit, clock, content, ledger, optout, providers, rendering
 from campaigns.channels.outcomes import ChannelDown, Email, Kind, Outcome, Sms
 from campaigns.channels.pacing import Grant, Pacing
 from campaigns.channels.smtp import SmtpChannel
@@ -255,6 +255,7 @@ class Block:
     results: list[ledger.Result] = field(default_factory=list)
     refused: list[tuple[Outcome, Sequence[ledger.Claimed]]] = field(default_factory=list)
     handed: set[int] = field(default_factory=set)
+    hashes: dict[int, str] = field(default_factory=dict)
     shut: bool = False
 
     def __post_init__(self) -> None:
@@ -286,7 +287,8 @@ class Block:
         """The same messages, each written into the journal before the channel has it."""
         for message in messages:
             fences = [(row.delivery, row.claim) for row in self.groups[message.key]]
-            journal.handing(fences, self.message.version_id)
+            self.hashes[message.key] = addresses.words_hash(message.body)
+            journal.handing(fences, self.message.version_id, self.hashes[message.key])
             yield message
 
     @property
@@ -313,6 +315,7 @@ class Block:
                     attempts=row.attempts,
                     latest_at=row.latest_at,
                     retry_after=outcome.retry_after,
+                    body_hash=self.hashes.get(outcome.key, ""),
                 )
             )
         if outcome.kind in (Kind.RECIPIENT, Kind.MESSAGE):

@@ -37,6 +37,7 @@ class Handed:
 
     fences: list[Fence]
     version: int
+    body_hash: str = ""
     answer: Answer | None = None
 
 
@@ -63,9 +64,12 @@ class Journal:
     def name(self) -> str:
         return self.path.stem
 
-    def handing(self, fences: Sequence[Fence], version: int) -> None:
-        """Notes, before it is handed over, a message for a carrier and those it carries. Raises JournalFull."""
-        self._append({"h": list(fences), "v": version})
+    def handing(self, fences: Sequence[Fence], version: int, body_hash: str = "") -> None:
+        """Notes, before it is handed over, a message for a carrier and those it carries. Raises JournalFull.
+
+        `body_hash` tells a text's words apart when its provider is asked for it.
+        """
+        self._append({"h": list(fences), "v": version, **({"b": body_hash} if body_hash else {})})
 
     def answered(self, delivery: int, answer: Answer) -> None:
         """Notes what was answered to a carrier's message. Raises JournalFull."""
@@ -98,7 +102,9 @@ def read(path: Path) -> dict[Fence, Handed]:
     for line in path.read_bytes().split(b"\n")[:-1]:
         entry = _entry(line)
         if "h" in entry:
-            handed = Handed([(delivery, claim) for delivery, claim in entry["h"]], entry["v"])
+            handed = Handed(
+                [(delivery, claim) for delivery, claim in entry["h"]], entry["v"], entry.get("b", "")
+            )
             carriers[handed.fences[0][0]] = handed
             found.update(dict.fromkeys(handed.fences, handed))
         elif "a" in entry and entry["a"] in carriers:

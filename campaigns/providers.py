@@ -9,6 +9,7 @@ from django.conf import settings
 from campaigns.channels.smtp import SmtpChannel
 from campaigns.channels.smtp_url import parse_email_url
 from campaigns.channels.twilio import TwilioChannel
+from campaigns.channels.twilio_look_ups import TwilioLookUps
 from campaigns.models.words import Channel
 
 SLOWEST_ANSWER = 0.4
@@ -31,6 +32,15 @@ def sms() -> TwilioChannel:
         sender=settings.TWILIO_MESSAGING_SERVICE_SID or settings.TWILIO_FROM,
         base_url=settings.TWILIO_BASE_URL or None,
         in_flight=in_flight(settings.SMS_RATE),
+    )
+
+
+def sms_look_ups() -> TwilioLookUps:
+    """A way to ask the same account what became of texts."""
+    return TwilioLookUps(
+        settings.TWILIO_ACCOUNT_SID,
+        settings.TWILIO_AUTH_TOKEN,
+        base_url=settings.TWILIO_BASE_URL or None,
     )
 
 

@@ -61,8 +61,8 @@ COMMANDS: dict[str, list[str]] = {
         "--hostname",
         "email@%h",
     ],
-    # Threads: two drains, and one that asks Twilio what became of a text.
-    "sms": [*WORKER, "--queues", "sms", "--pool", "threads", "--concurrency", "3", "--hostname", "sms@%h"],
+    # Threads: two drains, one that asks Twilio what became of a text, one that has it remove texts.
+    "sms": [*WORKER, "--queues", "sms", "--pool", "threads", "--concurrency", "4", "--hostname", "sms@%h"],
 }
 """Each service and its command, the same here and in docker-compose.yml. No worker takes another's queue: a mail
 server that hangs stops neither texts nor the clock."""

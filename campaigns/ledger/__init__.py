@@ -4,6 +4,17 @@ Every statement that decides who gets a message stands here as SQL, with the ind
 """
 
 from campaigns.ledger.claiming import Claim, Claimed, claim, next_step
+from campaigns.ledger.doubting import (
+    ASK_AGAIN,
+    Asked,
+    AtNumber,
+    Doubt,
+    at_number_of,
+    done_asking,
+    looked,
+    next_enquiry,
+    resend_or_end,
+)
 from campaigns.ledger.foreseeing import Foreseen, Tally, audience_sizes, foresee, kin, tally
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, coming
@@ -19,28 +30,36 @@ from campaigns.ledger.settling import Result, hold, pause_step, release, settle
 from campaigns.ledger.sweeping import cancel, finish_steps, sweep
 
 __all__ = [
+    "ASK_AGAIN",
     "LEGAL_MOVES",
     "ONLY_SERVICE_FROM",
     "SHOWN_STATE",
+    "Asked",
+    "AtNumber",
     "Claim",
     "Claimed",
     "Coming",
+    "Doubt",
     "Foreseen",
     "Reach",
     "Result",
     "Sent",
     "Tally",
+    "at_number_of",
     "audience_sizes",
     "bump_stop_signal",
     "cancel",
     "claim",
     "coming",
+    "done_asking",
     "finish_steps",
     "fold",
     "foresee",
     "free_chunk",
     "hold",
     "kin",
+    "looked",
+    "next_enquiry",
     "next_step",
     "open_chunk",
     "pause_step",
@@ -49,6 +68,7 @@ __all__ = [
     "release",
     "replay",
     "replay_the_dead",
+    "resend_or_end",
     "sent_message",
     "settle",
     "steps_to_free",

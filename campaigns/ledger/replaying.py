@@ -58,7 +58,7 @@ def _result(fence: Fence, handed: Handed) -> Result | None:
     answer = handed.answer
     carrier = handed.fences[0][0]
     if answer is None or answer.outcome == "doubtful":
-        return Result(*fence, carrier, "doubtful", version=handed.version)
+        return Result(*fence, carrier, "doubtful", version=handed.version, body_hash=handed.body_hash)
     if answer.outcome not in FINAL:
         return None
     return Result(

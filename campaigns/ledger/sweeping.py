@@ -39,6 +39,10 @@ def sweep(now: datetime) -> int:
             ), ended AS (
                 DELETE FROM outbox o USING doubted WHERE o.delivery_id = doubted.id
                     AND NOT (doubted.state = 'uncertain' AND doubted.channel = 'email')
+            ), noted AS (
+                INSERT INTO attempts (delivery_id, number, channel, outcome, code, detail, provider_ref, at)
+                SELECT id, claim, channel, 'doubtful', '', 'Its machine was lost.', '', %(now)s
+                FROM doubted WHERE carrier_id IS NULL ORDER BY id ON CONFLICT (delivery_id, number) DO NOTHING
             ), asked AS (
                 {ASK_FOR_DOUBTS.replace("carrier_id IS NULL", "carrier_id IS NULL AND channel = 'sms'")}
             )
