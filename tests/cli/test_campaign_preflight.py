@@ -18,7 +18,7 @@ def event(db, monkeypatch, settings) -> Event:
     monkeypatch.setattr(ready, "prepare", lambda: None)
     monkeypatch.setenv("COLUMNS", "180")
     settings.EMAIL_URL, settings.PUBLIC_URL = "smtp://127.0.0.1:2525", "https://tips.example.org"
-    return an_event()
+    return an_event(contact_confirmed="hello@example.org")
 
 
 @time_machine.travel(EARLIER, tick=False)
