@@ -73,7 +73,7 @@ app.conf.update(
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
     task_acks_late=False,
-    task_time_limit=600,
+    task_time_limit=1200,  # longer than a lease: no answer is cut off
     worker_prefetch_multiplier=1,
     worker_enable_remote_control=False,
     worker_hijack_root_logger=False,

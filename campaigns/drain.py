@@ -34,8 +34,8 @@ HAND_OVER_UNTIL = 150.0
 """Seconds after the claim was asked for in which a message of it may still be handed over; the rest of the lease is for
 the server's answer."""
 
-LEASE = timedelta(seconds=300)
-"""Longer than a slice and the longest hand-over together: opening, an envelope and a body each wait for a minute."""
+LEASE = timedelta(seconds=900)
+"""Longer than a message may still be handed over and the longest wait for its answer together."""
 
 STOP_SIGNAL_AGE = 0.5
 """Seconds: how old the last look at the stop signal may be when a message is handed over."""

@@ -10,6 +10,9 @@ from campaigns.channels.smtp_pool import Pool
 from campaigns.channels.smtp_sending import Sending
 from campaigns.channels.smtp_url import SmtpServer
 
+DOT_TIMEOUT = 600.0
+"""Seconds to wait for the answer to a message's final dot (RFC 5321, 4.5.3.2.6)."""
+
 
 def _unnoted(key: int) -> None:
     """For callers who keep no record of what they hand over."""
@@ -18,8 +21,9 @@ def _unnoted(key: int) -> None:
 class SmtpChannel:
     """Up to `connections` at a time to `server`; used by one thread of one process, created after any fork.
 
-    `reply_timeout` (seconds) is the wait for the envelope's answers together, and again for the final dot's:
-    a hand-over takes at most twice that, opening a connection a few `connect_timeout`. After
+    `reply_timeout` (seconds) is the wait for the envelope's answers together, `dot_timeout` that for the final dot's:
+    a server may have taken the message long before it says so, and who does not wait sends it again (RFC 5321,
+    4.5.3.2.6 asks for ten minutes). Opening a connection takes a few `connect_timeout`. After
     `per_connection` transactions a connection is renewed. Further ones are opened only when all are busy and more
     messages wait; a server that wants no more of them is left with those it has.
 
@@ -34,12 +38,14 @@ class SmtpChannel:
         *,
         connect_timeout: float = 10,
         reply_timeout: float = 60,
+        dot_timeout: float = DOT_TIMEOUT,
         per_connection: int = 100,
         connections: int = 1,
     ) -> None:
         self._server = server
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
+        self._dot_timeout = dot_timeout
         self._per_connection = per_connection
         self._connections = connections
         self._pool: Pool | None = None
@@ -64,7 +70,13 @@ class SmtpChannel:
         if self._pool is None:
             self._pool = Pool(self._server, self._connect_timeout, self._per_connection, self._connections)
         sending = Sending(
-            self._pool, iter(messages), may_continue, turns or AtOnce(), handing, self._reply_timeout
+            self._pool,
+            iter(messages),
+            may_continue,
+            turns or AtOnce(),
+            handing,
+            self._reply_timeout,
+            self._dot_timeout,
         )
         return sending.outcomes()
 

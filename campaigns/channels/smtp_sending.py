@@ -46,6 +46,7 @@ class Sending:
     turns: Turns
     handing: Callable[[int], None]
     reply_timeout: float
+    dot_timeout: float
     _lanes: dict[int, _Lane] = field(default_factory=dict)
     _runnable: list[_Lane] = field(default_factory=list)
     _in_hand: deque[Email] = field(default_factory=deque)
@@ -175,7 +176,7 @@ class Sending:
             yield from connection.quit()
 
     def _carry(self, lane: _Lane, message: Email) -> Steps[Outcome | None]:
-        lane.transaction = Transaction(lane.connection, message, self.reply_timeout)
+        lane.transaction = Transaction(lane.connection, message, self.reply_timeout, self.dot_timeout)
         outcome = yield from lane.transaction.run(
             lambda: self._following(lane), lambda: self._may_begin(message)
         )

@@ -24,11 +24,12 @@ _DOT_EXPECTED = 2
 
 @dataclass(slots=True)
 class Transaction:
-    """One try at one message. `timeout` is in seconds, for the envelope's answers and again for the dot's."""
+    """One try at one message. In seconds, `timeout` is for the envelope's answers, `dot_timeout` for the dot's."""
 
     connection: Connection
     message: Email
     timeout: float
+    dot_timeout: float
     _answers: list[Reply] = field(default_factory=list)
     _reused: bool = False
     body_begun: bool = False
@@ -89,7 +90,7 @@ class Transaction:
         behind = b"".join(envelope(following, features)) if following else b""
         self.body_begun = True
         body = body_on_the_wire(self.message.data)
-        reply = yield from self.connection.exchange(body, monotonic() + self.timeout, behind)
+        reply = yield from self.connection.exchange(body, monotonic() + self.dot_timeout, behind)
         _check_turn(reply, _DOT_EXPECTED)
         self.connection.envelope = following
         if reply.family == _DOT_EXPECTED:

@@ -34,6 +34,7 @@ def channel_to() -> Iterator[Callable[..., SmtpChannel]]:
 
     def connect(server: ScriptedSmtp, **options: object) -> SmtpChannel:
         settings: dict[str, object] = {"connect_timeout": 2, "reply_timeout": 2} | options
+        settings.setdefault("dot_timeout", settings["reply_timeout"])
         channels.append(SmtpChannel(SmtpServer("127.0.0.1", server.port, Tls.NONE), **settings))  # type: ignore[arg-type]
         return channels[-1]
 

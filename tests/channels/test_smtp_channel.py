@@ -142,13 +142,20 @@ def test_half_an_answer_to_the_dot_is_a_doubt(server: ScriptedSmtp, channel_to: 
     assert kinds(sent(channel_to(server), emails(1))) == [Kind.DOUBTFUL]
 
 
-def test_silence_after_the_dot_is_a_doubt_within_the_reply_timeout(
+def test_silence_after_the_dot_is_a_doubt_within_its_own_timeout(
     server: ScriptedSmtp, channel_to: Connect
 ) -> None:
     server.on("DOT", Say(then="hang"))
     begun = time.monotonic()
-    assert kinds(sent(channel_to(server, reply_timeout=0.3), emails(1))) == [Kind.DOUBTFUL]
+    assert kinds(sent(channel_to(server, dot_timeout=0.3), emails(1))) == [Kind.DOUBTFUL]
     assert time.monotonic() - begun < 2
+
+
+def test_a_dot_is_answered_later_than_any_command_may_be(server: ScriptedSmtp, channel_to: Connect) -> None:
+    server.on("DOT", Say(b"250 2.0.0 ok\r\n", wait=0.8))
+    channel = channel_to(server, reply_timeout=0.3, dot_timeout=5)
+    assert kinds(sent(channel, emails(2))) == [Kind.ACCEPTED, Kind.ACCEPTED]
+    assert server.connections == 1
 
 
 def test_rubbish_after_the_dot_is_a_doubt(server: ScriptedSmtp, channel_to: Connect) -> None:

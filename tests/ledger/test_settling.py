@@ -18,6 +18,7 @@ from people import (
 )
 
 from campaigns import ledger
+from campaigns.channels.smtp import DOT_TIMEOUT
 from campaigns.ledger.settling import DOUBT_RESTS, LONGEST_BACK_OFF, Result, back_off
 from campaigns.models import Attempt, Delivery, Outbox
 from campaigns.models.words import Channel, Reason
@@ -365,12 +366,23 @@ def test_an_expired_lease_of_a_text_waits_for_evidence_out_of_the_queue(db):
 
 
 def test_a_lease_is_longer_than_a_slice_and_the_longest_answer():
+    from campaigns.drain import HAND_OVER_UNTIL, SLICE
     from campaigns.drain import LEASE as DRAIN_LEASE
-    from campaigns.drain import SLICE
 
-    slowest_mail = 2 * 60 + 3 * 10
-    assert DRAIN_LEASE.total_seconds() > SLICE + slowest_mail
+    assert HAND_OVER_UNTIL > SLICE
+    assert DRAIN_LEASE.total_seconds() > HAND_OVER_UNTIL + DOT_TIMEOUT + 60
     assert LEASE < DRAIN_LEASE
+
+
+def test_no_task_is_ended_before_its_lease():
+    from campaigns.drain import LEASE as DRAIN_LEASE
+    from worker import app
+
+    assert app.conf.task_time_limit > DRAIN_LEASE.total_seconds()
+
+
+def test_the_answer_to_the_dot_is_awaited_for_the_ten_minutes_of_rfc_5321():
+    assert DOT_TIMEOUT >= 600
 
 
 # Steps that have nothing left
