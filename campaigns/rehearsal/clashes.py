@@ -15,10 +15,15 @@ MOST_TEXTS = 5
 TOO_CLOSE = timedelta(hours=2)
 WEEK = 7
 
+WAITS = {
+    "minor": "Children wait for a person to say who their guardian is",
+    "missing_value": "Messages wait for a person, because a value is missing",
+}
+
 
 def clashes(found: Rehearsal) -> list[Clash]:
     """The more people it touches, the further in front."""
-    every = [*_of_steps(found), *_of_people(found)]
+    every = [*_waiting(found), *_of_steps(found), *_of_people(found)]
     return sorted(every, key=lambda clash: -clash.people)
 
 
@@ -35,12 +40,16 @@ def _of_steps(found: Rehearsal) -> Iterator[Clash]:
             yield Clash(
                 f"{topic(step.name)} arrives after its moment, up to {_hours(hours)} late.", step.late
             )
-        for reason, words in (
-            ("minor", "children whose guardian is not known"),
-            ("missing_value", "a value is missing"),
-        ):
-            if step.left_out[reason]:
-                yield Clash(f"{topic(step.name)} waits for a person: {words}.", step.left_out[reason])
+
+
+def _waiting(found: Rehearsal) -> Iterator[Clash]:
+    """What a person must see to, once for each cause: it mostly touches the same people in step after step."""
+    for reason, words in WAITS.items():
+        steps = [step for step in found.steps if step.left_out[reason]]
+        if steps:
+            names = ", ".join(topic(step.name) for step in steps)
+            people = max(step.left_out[reason] for step in steps)
+            yield Clash(f"{words} (in {names}).", people)
 
 
 def _hours(hours: float) -> str:

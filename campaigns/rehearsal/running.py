@@ -10,7 +10,7 @@ from campaigns import campaign, clock, ledger, rendering
 from campaigns.channels.outcomes import Email, Kind, Outcome, Sms
 from campaigns.drain import Block
 from campaigns.ledger.moments import Field
-from campaigns.models import Campaign, Event, SignOff, Step, Version
+from campaigns.models import Campaign, Event, Outbox, SignOff, Step, Version
 from campaigns.models.words import CampaignState, Channel, StepKind, StepState
 from campaigns.rehearsal import reading, words
 from campaigns.rehearsal.ahead import Ahead
@@ -64,6 +64,8 @@ def _refuse_ended(event: Event) -> None:
 def _wake(event_id: int) -> None:
     """Lets the copy's campaign run whatever the real one waits for."""
     Event.objects.filter(id=event_id).update(incident_hold=False)
+    # What a live drain has in its hands at this moment counts as waiting: it is sent first.
+    Outbox.objects.update(lease_until=None, holder="")
     _sign_everything(event_id)
     found = Campaign.objects.get(event_id=event_id)
     names = list(found.steps.filter(state__in=reading.UNAPPROVED).values_list("name", flat=True))

@@ -8,7 +8,7 @@ from people import LEASE, a_campaign, a_step, an_event, elsewhere, entrant, entr
 from reigate import dump
 
 from campaigns import clock, ledger, rehearsal
-from campaigns.models import AuditEntry, Delivery, Entrant, Receipt, Step
+from campaigns.models import AuditEntry, Delivery, Entrant, Outbox, Receipt, Step
 from campaigns.models.words import Channel
 from campaigns.rehearsal import running
 from campaigns.rehearsal.copy import private_copy
@@ -96,6 +96,17 @@ def test_a_live_send_of_the_same_step_goes_on_during_a_rehearsal():
         assert len(in_copy.groups) == 2
         assert elsewhere(send).result(timeout=10) == 2
         assert Delivery.objects.filter(state="sent").count() == 0
+
+
+def test_what_a_live_drain_has_in_its_hands_is_rehearsed_as_sent_and_stays_in_its_hands():
+    event = an_event()
+    step = the_step(a_campaign(event))
+    queue(step, entrants(event, 1), due=BEFORE)
+    ledger.claim(Channel.EMAIL, step.id, BEFORE, limit=10, lease=LEASE, holder="live")
+    with clock.standing_at(BEFORE):
+        found = rehearsal.rehearse(event)
+    assert found.emails == 1
+    assert Outbox.objects.get().holder == "live"
 
 
 def test_an_open_transaction_of_a_rehearsal_holds_no_lock_that_a_send_asks_for():

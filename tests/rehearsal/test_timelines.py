@@ -281,3 +281,13 @@ def test_what_is_worth_a_look_is_said_with_how_many_it_touches(event):
         "Tip and Close come by email in one week.": 1,
         "Some confirmed entrants get nothing at all.": 1,
     }
+
+
+def test_what_waits_for_a_person_is_said_once_for_all_its_steps(event):
+    entrant(event, race="kids")
+    a_campaign(event, MORNING, TEXT)
+    [waits] = [clash for clash in rehearsed(event).clashes if "wait" in clash.words]
+    assert (waits.words, waits.people) == (
+        "Children wait for a person to say who their guardian is (in Morning, Reminder).",
+        1,
+    )
