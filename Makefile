@@ -10,7 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
 OFFLINE := echo "The packages could not be installed: see above; with the network there, run make again." >&2; exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos lint types lock clean ALWAYS
+.PHONY: help setup demo test bench chaos lint types lock clean ALWAYS
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,12 @@ test: setup  ## The tests; a part of them: make test ARGS=tests/content
 
 chaos: setup  ## Kill everything in mid-send, 20 rounds; fewer: make chaos ARGS="--rounds 2 --seed 7"
 	@PYTHONPATH=tests/e2e $(BIN)/python -m chaos $(ARGS)
+
+bench: setup  ## What this machine reaches, in a quarter of an hour; larger: aidstation bench --help
+	@for words in "email --entrants 10000 --delay-ms 20" "sms" "sms --count 4000 --rate 200" "open --entrants 200000" \
+		"import --rows 20000" "alert --bulk 50000" "claim --rows 100000"; do \
+		echo "aidstation bench $$words"; $(BIN)/aidstation bench $$words || exit 1; echo; \
+	done
 
 lint: setup  ## Style and format
 	@$(BIN)/ruff check

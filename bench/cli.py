@@ -27,12 +27,13 @@ def _say(line: str) -> None:
 @bench.command()
 @click.option("--entrants", default=10_000, show_default=True, type=click.IntRange(10, 10_000_000))
 @click.option("--delay-ms", default=0.0, help="Send them once more, to a server so far away.")
+@click.option("--connections", default=32, show_default=True, help="To that one, for each process.")
 @output.json_option
-def email(entrants: int, delay_ms: float, as_json: bool) -> None:
+def email(entrants: int, delay_ms: float, connections: int, as_json: bool) -> None:
     """Emails end to end, beside the usual way (one task a recipient) and the mail server's own limit."""
     from bench.email import run
 
-    show(list(run(entrants, delay_ms / 1000, _say).lines()), as_json=as_json)
+    show(list(run(entrants, delay_ms / 1000, connections, _say).lines()), as_json=as_json)
 
 
 @bench.command("open")
@@ -76,3 +77,24 @@ def sms(count: int, latency_ms: float, rate: float | None, as_json: bool) -> Non
     from bench.sms import run
 
     show(list(run(count, latency_ms / 1000, rate, _say)), as_json=as_json)
+
+
+@bench.command()
+@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(20_000, 10_000_000))
+@output.json_option
+def claim(rows: int, as_json: bool) -> None:
+    """A claim with a million rows in its way, and with an old snapshot held open."""
+    from bench.claims import run
+
+    show(list(run(rows, _say)), as_json=as_json)
+
+
+@bench.command()
+@click.option("--entrants", default=5_000, show_default=True, type=click.IntRange(1, 1_000_000))
+@click.option("--bulk", default=100_000, show_default=True, type=click.IntRange(1_000, 10_000_000))
+@output.json_option
+def alert(entrants: int, bulk: int, as_json: bool) -> None:
+    """An alert in the middle of a large send."""
+    from bench.alert import run
+
+    show(list(run(entrants, bulk, _say)), as_json=as_json)

@@ -99,8 +99,11 @@ class Result:
         yield Line("ratio_of_far", "Against the same server without", share, "", "> 0.8")
 
 
-def run(entrants: int, delay: float, say: Callable[[str], None]) -> Result:
-    """Measures everything, `delay` in seconds; `say` is told what is being done."""
+def run(entrants: int, delay: float, connections: int, say: Callable[[str], None]) -> Result:
+    """Measures everything; `delay` is in seconds, `connections` are those of a process to the server far away.
+
+    `say` is told what is being done.
+    """
     with sinks.sink() as near, station(EMAIL_URL=near.url) as aid:
         say(f"Sending {entrants:,} mails to {near.name}")
         send, step = _send(aid, near, "send", entrants)
@@ -115,16 +118,18 @@ def run(entrants: int, delay: float, say: Callable[[str], None]) -> Result:
         octets = _octets(step)
         say("The mail server's own limit")
         most = ceiling.measure(near, octets)
-        far = _far(aid, entrants, delay, say) if delay else None
+        far = _far(aid, entrants, delay, connections, say) if delay else None
     return Result(near.name, octets, send, far, stages, late, usual, most)
 
 
-def _far(aid: Station, entrants: int, delay: float, say: Callable[[str], None]) -> Far:
+def _far(aid: Station, entrants: int, delay: float, connections: int, say: Callable[[str], None]) -> Far:
     """Both by the lean server: smtp-sink cannot answer late."""
     sends = []
     for name, wait in (("lean", 0.0), ("far", delay)):
         with sinks.lean(delay=wait) as server:
             aid.configure(EMAIL_URL=server.url)
+            if wait:
+                aid.configure(EMAIL_CONNECTIONS=str(connections))
             say(f"Sending {entrants:,} mails to {server.name}, {wait * 1000:.0f} ms away")
             sends.append(_send(aid, server, name, entrants)[0])
     return Far(delay, *sends)

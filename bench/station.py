@@ -51,7 +51,6 @@ template = "bench-tip"
 when = "start"
 audience = "all"
 purpose = "tips"
-per = "{per}"
 """
 
 PATIENCE = 3600.0
@@ -120,37 +119,45 @@ class Station:
             )[0][0]
         )
 
-    def campaign(self, slug: str, channel: str, due: datetime, per: str = "address") -> int:
-        """A live campaign of one step for everyone, due at `due` to the second; its step's id."""
+    def campaign(self, slug: str, channel: str, due: datetime, more: str = "") -> int:
+        """A live campaign of one step for everyone, due at `due` to the second, and `more`; its step's id."""
         self.sql(
             "UPDATE races SET start = %(at)s FROM events e WHERE e.id = event_id AND e.slug = %(slug)s",
             slug=slug, at=due.astimezone(self.zone).time(),
         )  # fmt: skip
         plan = self.home / f"{slug}.toml"
-        plan.write_text(PLAN.format(channel=channel, per=per))
+        plan.write_text(PLAN.format(channel=channel) + more)
         self.command("campaign", "load", str(plan), "--event", slug, "--templates", str(TEMPLATES))
         self.command("campaign", "approve", slug)
         self.command("campaign", "start", slug)
         found = self.sql(
             "SELECT s.id FROM steps s JOIN campaigns c ON c.id = s.campaign_id JOIN events e ON e.id = c.event_id"
-            " WHERE e.slug = %(slug)s",
+            " WHERE e.slug = %(slug)s AND s.kind = 'planned'",
             slug=slug,
         )
         return int(found[0][0])
 
-    def wait_until_done(self, step: int, each: Callable[[], None] = lambda: None) -> None:
-        """Waits until a step is open and nothing of it is queued, calling `each` meanwhile."""
-        end = time.monotonic() + PATIENCE
-        while self.sql("SELECT state FROM steps WHERE id = %(step)s", step=step) != [("done",)]:
-            if time.monotonic() > end:
-                raise click.ClickException(f"The send did not end: {self.states(step)}.")
-            each()
-            time.sleep(0.1)
+    def wait_until_done(self, step: int) -> None:
+        """Waits until a step is open and nothing of it is queued."""
+        self._wait(
+            step, lambda: self.sql("SELECT state FROM steps WHERE id = %(step)s", step=step) == [("done",)]
+        )
+
+    def wait_until_sent(self, step: int, count: int) -> None:
+        """Waits until that many deliveries of a step are sent."""
+        self._wait(step, lambda: self.states(step).get("sent", 0) >= count)
 
     def check(self, step: int, expected: dict[str, int]) -> None:
         """Refuses to call anything a measurement in which somebody was left out."""
         if (states := self.states(step)) != expected:
             raise click.ClickException(f"Nothing was measured: the ledger has {states} and not {expected}.")
+
+    def _wait(self, step: int, reached: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not reached():
+            if time.monotonic() > end:
+                raise click.ClickException(f"The send did not end: {self.states(step)}.")
+            time.sleep(0.1)
 
     def states(self, step: int) -> dict[str, int]:
         """How many deliveries of a step are in each state."""

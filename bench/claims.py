@@ -1,0 +1,109 @@
+"""How long a claim takes, and that nothing which waits in front of it or lies behind makes it slower."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from bench import people
+from bench.report import Line
+from bench.station import Station, soon, station
+
+if TYPE_CHECKING:
+    from campaigns import ledger
+
+BLOCK = 100
+CLAIMS = 200
+LEASE = timedelta(seconds=300)
+
+
+def run(rows: int, say: Callable[[str], None]) -> Iterator[Line]:
+    """Claims and settles block by block in this process, in four situations, `rows` of them in the way."""
+    with station() as aid:
+        say("Nothing in the way")
+        alone = _measured(aid, "alone")
+        say(f"{rows:,} rows of a paused campaign in front")
+        waiting = _opened(aid, "paused", rows)
+        aid.command("campaign", "pause", "paused")
+        paused = _measured(aid, "beside-paused")
+        say(f"{rows:,} rows in front that may not be sent any more")
+        aid.sql(
+            "UPDATE entrants SET status = 'withdrawn' FROM events ev WHERE ev.id = event_id AND ev.slug = 'paused'"
+        )
+        aid.command("campaign", "resume", "paused")
+        passing = _passed_over(waiting)
+        aid.command("campaign", "pause", "paused")
+        say("An old snapshot held open")
+        with psycopg.connect(aid.database.info.dsn) as old:
+            old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            old.execute("SELECT count(*) FROM outbox")
+            aged = _measured(aid, "beside-old")
+    yield Line("rows", "Rows in the way", rows)
+    yield Line("claim_ms", f"A claim of {BLOCK}", alone[0], "ms")
+    yield Line("settle_ms", "its settle", alone[1], "ms", within=True)
+    yield Line("paused_claim_ms", "With paused rows in front", paused[0], "ms", "flat")
+    yield Line("passed_over_claim_ms", "Through rows that may not be sent", passing, "ms", "flat")
+    yield Line("old_snapshot_claim_ms", "With an old snapshot held open", aged[0], "ms", "flat")
+    yield Line("old_snapshot_last_tenth_ms", "the last tenth of them", aged[2], "ms", within=True)
+
+
+def _opened(aid: Station, slug: str, count: int) -> int:
+    """A step whose moment has come, open for so many entrants; its id."""
+    from campaigns import ledger
+
+    people.seed(aid, aid.event(slug), count)
+    step = aid.campaign(slug, "email", soon(-2))
+    while not (opened := ledger.open_chunk(step, datetime.now(UTC))) or not opened.complete:
+        pass
+    for table in ("outbox", "deliveries"):
+        aid.sql(f"VACUUM (ANALYZE) {table}")
+    return step
+
+
+def _measured(aid: Station, slug: str) -> tuple[float, float, float]:
+    """Milliseconds of a claim, of its settle, and of a claim of the last tenth; medians of `CLAIMS`."""
+    step = _opened(aid, slug, BLOCK * CLAIMS)
+    claims, settles = [], []
+    for _ in range(CLAIMS):
+        took, found = _claimed(step)
+        begun = time.perf_counter()
+        _settle(found)
+        settles.append(time.perf_counter() - begun)
+        claims.append(took)
+    return _median(claims), _median(settles), _median(claims[-CLAIMS // 10 :])
+
+
+def _claimed(step: int) -> tuple[float, "ledger.Claim"]:
+    """Looks for the step whose turn it is and claims a block, as a drain does; the seconds it took."""
+    from campaigns import ledger
+    from campaigns.models.words import Channel
+
+    now = datetime.now(UTC)
+    begun = time.perf_counter()
+    if ledger.next_step(Channel.EMAIL, now) != step:
+        raise RuntimeError("It is another step's turn: nothing was measured.")
+    claim = ledger.claim(Channel.EMAIL, step, now, limit=BLOCK, lease=LEASE, holder="bench")
+    return time.perf_counter() - begun, claim
+
+
+def _settle(claim: "ledger.Claim") -> None:
+    from campaigns import ledger
+    from campaigns.models.words import Channel
+
+    rows = [row for group in claim.groups for row in group]
+    results = [ledger.Result(row.delivery, row.claim, row.carrier, "accepted") for row in rows]
+    if len(results) != BLOCK:
+        raise RuntimeError(f"A claim took {len(results)} and not {BLOCK}: nothing was measured.")
+    ledger.settle(Channel.EMAIL, results, datetime.now(UTC))
+
+
+def _passed_over(step: int) -> float:
+    """Milliseconds of a claim that finds nobody it may send to; the median of `CLAIMS`."""
+    return _median([_claimed(step)[0] for _ in range(CLAIMS)])
+
+
+def _median(seconds: list[float]) -> float:
+    return statistics.median(seconds) * 1000
