@@ -24,7 +24,7 @@ from campaigns import clock, privacy, providers  # noqa: E402
 from campaigns.channels.twilio_look_ups import TwilioLookUps  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
-from campaigns.receipts import asking, interpreting  # noqa: E402
+from campaigns.receipts import asking, forwarding, interpreting  # noqa: E402
 from config.environment import SERVICE_VARIABLE  # noqa: E402
 
 SLOTS = {Channel.EMAIL: 8, Channel.SMS: 2}
@@ -103,6 +103,8 @@ def tick() -> None:
         enqueue(interpret, queue="clock", expires=2)
     if asking.is_due(clock.now()):
         enqueue(ask, queue="sms", expires=2)
+    if forwarding.is_due():
+        enqueue(forward, queue="email", expires=2)
     if due.more:
         enqueue(tick, queue="clock", expires=1)
 
@@ -113,6 +115,13 @@ def interpret() -> None:
     connection.close_if_unusable_or_obsolete()
     if interpreting.interpret(clock.now()):
         enqueue(interpret, queue="clock", expires=2)
+
+
+@app.task(name="forward")
+def forward() -> None:
+    """Mails the texts that people wrote to those who answer them."""
+    connection.close_if_unusable_or_obsolete()
+    forwarding.forward()
 
 
 @app.task(name="ask")

@@ -17,6 +17,7 @@ from campaigns.models.words import Channel, Purpose, Scope, SuppressionReason
 
 PAGE = "stop page"
 ONE_CLICK = "one-click"
+BY_REPLY = "reply by text"
 """Where a stop came from, as the consent story tells it."""
 
 
@@ -165,6 +166,50 @@ def _first_yes(entrant: Entrant, channel: Channel, purposes: Collection[Purpose]
     Consent.objects.bulk_create(Consent(purpose=purpose, **values) for purpose in fresh)
     ConsentEvent.objects.bulk_create(ConsentEvent(purpose=purpose, **values) for purpose in fresh)
     return bool(fresh)
+
+
+@transaction.atomic
+def stop_by_reply(organiser_id: int, number: str) -> bool:
+    """Whoever has this number answered STOP: no more texts from this organiser; whether that changed anything."""
+    hashed = hash_of(Channel.SMS, number)
+    row, added = _closed(organiser_id, Channel.SMS, hashed, Scope.ALL, SuppressionReason.STOP)
+    people = _people_at(organiser_id, Channel.SMS, hashed)
+    granted = Consent.objects.filter(entrant__in=people, channel=Channel.SMS, granted=True)
+    withdrew = _answer(granted, granted=False, withdrawn_at=row.at, source=BY_REPLY)
+    if added or withdrew:
+        _bump(people)
+    return added or withdrew > 0
+
+
+@transaction.atomic
+def start_by_reply(organiser_id: int, number: str, wording: str) -> bool:
+    """Whoever has this number answered START: takes back their STOP and grants again what it withdrew.
+
+    A bad number, a complaint or an entry by hand stays. Returns whether there was a stop to take back.
+    """
+    hashed = hash_of(Channel.SMS, number)
+    own = (SuppressionReason.STOP, SuppressionReason.UNSUBSCRIBED)
+    found = (
+        Suppression.objects.select_for_update()
+        .filter(
+            organiser_id=organiser_id,
+            channel=Channel.SMS,
+            address_hash=hashed,
+            scope=Scope.ALL,
+            reason__in=own,
+        )
+        .first()
+    )
+    if found is None:
+        return False
+    found.delete()
+    people = _people_at(organiser_id, Channel.SMS, hashed)
+    withdrawn = Consent.objects.filter(
+        entrant__in=people, channel=Channel.SMS, granted=False, withdrawn_at=found.at
+    )
+    _answer(withdrawn, granted=True, withdrawn_at=None, source=BY_REPLY, wording=wording)
+    _bump(people)
+    return True
 
 
 def standing(entrant: Entrant, channel: Channel) -> Standing:

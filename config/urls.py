@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from campaigns.receipts import esp_hooks, twilio_status
+from campaigns.receipts import esp_hooks, twilio_inbound, twilio_status
 from campaigns.web import calendar, health, message, start, stops
 
 urlpatterns: list[URLPattern] = [
@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("u/<str:token>/calendar.ics", calendar.feed, name="calendar"),
     path("s/<str:code>", stops.by_text, name="text-stop"),
     path("m/<str:code>", message.in_browser, name="message"),
+    path("hooks/twilio/inbound", twilio_inbound.inbound, name="twilio-inbound"),
     path("hooks/twilio/status/<str:path>", twilio_status.status, name="twilio-status"),
     path("hooks/esp/bounce", esp_hooks.bounce, name="esp-bounce"),
     path("hooks/esp/<str:name>", esp_hooks.event, name="esp-event"),

@@ -13,6 +13,7 @@ COMMANDS = {
     "down": "campaigns.cli.servers",
     "entrants": "campaigns.cli.entrants",
     "event": "campaigns.cli.event",
+    "inbox": "campaigns.cli.inbox",
     "migrate": "campaigns.cli.servers",
     "rehearse": "campaigns.cli.rehearse",
     "run": "campaigns.cli.run",
