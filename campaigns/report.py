@@ -6,10 +6,11 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import approval, clock, ledger
+from campaigns import approval, clock, ledger, sign_off
+from campaigns.campaign import MOVABLE
 from campaigns.ledger.moments import Field
 from campaigns.models import Circuit, Event, Step
-from campaigns.models.words import StepState
+from campaigns.models.words import StepKind, StepState
 
 
 def status(event: Event) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def status(event: Event) -> dict[str, Any]:
         "entrants": event.entrants.count(),
         "steps": shown,
         "audiences_grown": approval.grown(event, steps),
+        "unsigned": _unsigned(event, now),
         "doubts": sum(
             step["counts"].get("uncertain", 0) + step["counts"].get("unknown", 0) for step in shown
         ),
@@ -40,6 +42,18 @@ def status(event: Event) -> dict[str, Any]:
         "stopped_providers": {
             circuit.channel: circuit.reason for circuit in Circuit.objects.filter(opened_at__isnull=False)
         },
+    }
+
+
+def _unsigned(event: Event, now: datetime) -> dict[str, str]:
+    """The approved steps that the claim leaves alone today for want of a medical sign-off, and why."""
+    today = now.astimezone(event.zone).date()
+    standing = Step.objects.filter(campaign__event=event, state__in=MOVABLE).exclude(kind=StepKind.ALERT)
+    return {
+        step.name: problem
+        for step in standing.select_related("version__template__event", "fallback_version__template__event")
+        for version in (step.version, step.fallback_version)
+        if version and (problem := sign_off.problem(version, today))
     }
 
 

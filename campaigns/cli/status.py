@@ -40,6 +40,8 @@ def status(slug: str, as_json: bool) -> None:
         if step["state_reason"]:
             table.add_row("", "", step["state_reason"])
     Console().print(table)
+    for name, problem in found["unsigned"].items():
+        click.echo(f"Step '{name}' is held back: {problem}.")
     for name, people in found["audiences_grown"].items():
         click.echo(
             f"The audience of '{name}' has grown by more than a fifth since its approval, to {people:,}."

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from django.conf import settings
@@ -139,29 +140,42 @@ def _weigh(text: str, entrant: int, made: Made) -> None:
 
 def _broken_links(written: str, people: list[Claimed]) -> Iterator[str]:
     """Links to our own pages that lead nowhere, or to somebody who is not in this message."""
-    for path in {path.rstrip(".,;:!") or "/" for _, path in _own_links().findall(written)}:
+    for path in {
+        path.rstrip(".,;:!") or "/"
+        for _, path in _own_links(settings.PUBLIC_URL, settings.SMS_URL).findall(written)
+    }:
         if problem := _problem(path, people):
             yield problem
 
 
-def _own_links() -> re.Pattern[str]:
-    bases = sorted({settings.PUBLIC_URL, settings.SMS_URL}, key=len, reverse=True)
-    return re.compile(rf"({'|'.join(map(re.escape, bases))})(/[^\s\"'<>)\]?#]*)?(?![\w.-])")
+@lru_cache(maxsize=8)
+def _own_links(*bases: str) -> re.Pattern[str]:
+    either = "|".join(re.escape(base) for base in sorted(bases, key=len, reverse=True))
+    return re.compile(rf"({either})(/[^\s\"'<>)\]?#]*)?(?![\w.-])")
+
+
+TOKEN, CODE, VIEW = "own-token", "own-code", "own-view"
+"""Stand in a path for what is an entrant's own, so that thousands of paths are one."""
 
 
 def _problem(path: str, people: list[Claimed]) -> str:
     """The path as an error shows it; empty when it leads to a page of ours and to these people."""
+    for one in people:
+        path = path.replace(one.entrant_token, TOKEN).replace(one.short_code, CODE)
+        path = path.replace(view_link.code_of(one.token), VIEW)
+    return _leads_nowhere(path)
+
+
+@lru_cache(maxsize=4096)
+def _leads_nowhere(path: str) -> str:
     try:
         found = resolve(path)
     except Resolver404:
         return path
-    known = {
-        "token": {one.entrant_token for one in people},
-        "code": {one.short_code for one in people} | {view_link.code_of(one.token) for one in people},
-    }
-    for name, value in found.kwargs.items():
-        if name in known and value not in known[name]:
-            return path.replace(str(value), "…")
+    for name, own in (("token", (TOKEN,)), ("code", (CODE, VIEW))):
+        value = str(found.kwargs.get(name, own[0]))
+        if value not in own:
+            return path.replace(value, "…")
     return ""
 
 

@@ -9,6 +9,7 @@ from people import LEASE, a_campaign, a_step, an_event, entrants, moment
 import scheduler
 from campaigns import ledger
 from campaigns.cli import main, ready
+from campaigns.models import SignOff
 from campaigns.models.words import Channel
 
 DUE = moment("2027-08-03 09:00")
@@ -81,3 +82,12 @@ def test_an_unknown_state_is_refused_with_those_there_are(db, monkeypatch):
     refused = run(monkeypatch, "deliveries", "reigate", "--state", "gone")
     assert refused.exit_code == 1
     assert "There is no state 'gone'" in refused.output
+
+
+@time_machine.travel(DUE, tick=False)
+def test_status_says_what_is_held_back_for_want_of_a_sign_off(db, monkeypatch):
+    event, _ = opened()
+    assert json.loads(run(monkeypatch, "status", event.slug, "--json").output)["unsigned"] == {}
+    SignOff.objects.all().delete()
+    said = run(monkeypatch, "status", event.slug).output
+    assert "Step 'tip' is held back: email/back-warm-up, version 1 has no medical sign-off." in said
