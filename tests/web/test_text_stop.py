@@ -138,3 +138,10 @@ def test_a_client_is_known_by_its_network(
 ) -> None:
     request = rf.get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
     assert guessing.client_network(request) == network
+
+
+def test_a_text_s_link_leads_on_to_the_race_s_pages(browser: Client) -> None:
+    event = make_event(info_url="https://run.example/day", deferral_url="javascript:alert(1)")
+    page = browser.get(f"/s/{make_entrant(event).short_code}").content.decode()
+    assert '<a href="https://run.example/day">Race day information</a>' in page
+    assert "javascript" not in page
