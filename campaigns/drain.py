@@ -1,5 +1,6 @@
 """Draining a channel: claim a block, render it, hand it over, settle it, again, for at most one slice of time."""
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +25,14 @@ from campaigns.models.words import Channel, Reason, Scope, SuppressionReason
 SLICE = 2.0
 """Seconds after which a drain ends and, if there is more, is queued anew: nothing else waits longer behind it."""
 
-BLOCK = {Channel.EMAIL: 100, Channel.SMS: 200}
+BLOCK = {Channel.EMAIL: 500, Channel.SMS: 200}
 """Most deliveries in one claim: about what a plain mail server, or Twilio without a rate, takes in half a second."""
 
 BLOCK_LASTS = 0.5
 """Seconds of a channel's rate that one claim may hold."""
+
+FIRST_EMAILS, FEWEST_EMAILS = 100, 20
+"""Emails in a process's first claim, and in one for the slowest of mail servers."""
 
 HAND_OVER_UNTIL = 150.0
 """Seconds after the claim was asked for in which a message of it may still be handed over; the rest of the lease is for
@@ -78,6 +82,8 @@ class Drain:
         self.channel = channel
         self.alerts_only = alerts_only
         self.unknown = circuit.UnknownRefusals()
+        self.fitting = FIRST_EMAILS
+        self.slice_ends = 0.0
 
     @cached_property
     def carrier(self) -> SmtpChannel | TwilioChannel:
@@ -102,10 +108,10 @@ class Drain:
 
     def run(self, seconds: float = SLICE) -> bool:
         """Sends for at most about `seconds`; True when there is more to do at once."""
-        end = time.monotonic() + seconds
+        self.slice_ends = time.monotonic() + seconds
         if not self._recovered():
             return False
-        while time.monotonic() < end:
+        while time.monotonic() < self.slice_ends:
             if not self._block():
                 return False
         return ledger.next_step(self.channel, clock.now(), alerts_only=self.alerts_only) is not None
@@ -159,7 +165,9 @@ class Drain:
         With blocks of a quarter of a second, a slow answer at the end of each would cost more than the block.
         """
         block = BLOCK[self.channel]
-        if self.channel == Channel.EMAIL or turn.allowed.limit:
+        if self.channel == Channel.EMAIL:
+            return min(grant.count, self.fitting)
+        if turn.allowed.limit:
             return min(grant.count, block)
         return min(turn.pacing.most(BLOCK_LASTS) or block, block)
 
@@ -174,6 +182,7 @@ class Drain:
     def _send(self, claim: ledger.Claim, signal: StopSignal, pacing: Pacing, grant: Grant) -> None:
         """Renders and hands over a block; whatever happens, every row of it is settled, held or released."""
         step, block = self._prepared(claim)
+        begun = time.monotonic()
         try:
             self._note(block, self._outcomes(block, pacing, signal, grant), signal)
             if block.got_through:
@@ -185,7 +194,13 @@ class Drain:
         finally:
             block.settle()
             self.journal.clear()
+        self._fit(len(block.results), time.monotonic() - begun)
         block.act_on_refusals(step)
+
+    def _fit(self, sent: int, seconds: float) -> None:
+        """The next block is what the mail server takes in half a second: what a slice cuts off was claimed in vain."""
+        fitting = int(sent * BLOCK_LASTS / max(seconds, 0.001))
+        self.fitting = max(FEWEST_EMAILS, min(fitting, BLOCK[Channel.EMAIL]))
 
     def _prepared(self, claim: ledger.Claim) -> tuple[Step, "Block"]:
         """The step and its block; when a fault of ours comes in between, the claim is given back at once."""
@@ -205,7 +220,7 @@ class Drain:
         carrier = self.carrier
         if isinstance(carrier, SmtpChannel):
             return carrier.send(
-                block.emails(),
+                block.emails(self.slice_ends),
                 signal.may_continue,
                 turns=pacing.turns(grant),
                 handing=lambda key: block.hand(key, self.journal),
@@ -262,9 +277,14 @@ class Block:
         self.groups = {group[0].delivery: group for group in self.claim.groups}
         self.open = {fence[0]: fence[1] for fence in self.claim.fences}
 
-    def emails(self) -> Iterator[Email]:
-        """The finished mails, each rendered when its turn has come; who lacks a value is held."""
-        for group in self.claim.groups:
+    def emails(self, until: float = math.inf) -> Iterator[Email]:
+        """The finished mails, each rendered when its turn has come; who lacks a value is held.
+
+        After the monotonic moment `until` there are no more, but always one, so that every slice gets on.
+        """
+        for number, group in enumerate(self.claim.groups):
+            if number and time.monotonic() > until:
+                return
             try:
                 yield self.message.finished_email(group, clock.now())
             except content.ContentError:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_written = json.JSONEncoder(separators=(",", ":")).encode
+
 Fence = tuple[int, int]
 """A delivery and the claim number it was claimed under."""
 
@@ -85,7 +87,7 @@ class Journal:
         self.pending = False
 
     def _append(self, entry: dict[str, object]) -> None:
-        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+        line = _written(entry).encode() + b"\n"
         self.pending = True
         try:
             written = os.write(self.descriptor, line)

@@ -644,3 +644,40 @@ def test_unknown_refusals_on_several_connections_open_the_circuit(lanes):
     assert 5 <= found["failed"] <= 5 + 4
     assert found["due"] + found["failed"] + found["sent"] == 40
     assert Circuit.objects.get(channel="email").opened_at is not None
+
+
+# Slices
+
+
+def test_a_slow_mail_server_does_not_stretch_a_slice(box):
+    """What the slice cuts off is given back at once, untouched."""
+    box.faults.add("smtp", "slow", "dot", seconds=0.05)
+    a_send(60)
+    begun = time.monotonic()
+    assert drain(seconds=0.5) is True
+    assert time.monotonic() - begun < 1.5
+    arrived = len(box.emails)
+    assert 1 <= arrived < 60
+    assert states() == {"sent": arrived, "due": 60 - arrived}
+    assert set(Outbox.objects.values_list("lease_until", flat=True)) == {None}
+    while drain(seconds=10):
+        pass
+    assert len({mail.recipient for mail in box.emails}) == len(box.emails) == 60
+
+
+def test_a_slice_that_is_over_before_its_first_mail_still_sends_one(box):
+    a_send(3)
+    sending = Drain(Channel.EMAIL)
+    sending.slice_ends = time.monotonic() - 1
+    with time_machine.travel(DUE):
+        sending._block()
+    sending.carrier.close()
+    assert len(box.emails) == 1
+    assert states() == {"sent": 1, "due": 2}
+
+
+@pytest.mark.parametrize(("sent", "seconds", "fitting"), [(100, 0.02, 500), (100, 0.5, 100), (3, 9.0, 20)])
+def test_a_block_is_what_the_mail_server_takes_in_half_a_second(sent, seconds, fitting):
+    sending = Drain(Channel.EMAIL)
+    sending._fit(sent, seconds)
+    assert sending.fitting == fitting

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal
 
 from campaigns.content.errors import ContentError
@@ -113,8 +114,12 @@ TYPED = frozenset(placeholder.name for placeholder in _DECLARED if placeholder.t
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
+@lru_cache(maxsize=512)
 def clean(value: str) -> str:
-    """The value as one plain line: any white space is one space, unprintable characters are dropped."""
+    """The value as one plain line: any white space is one space, unprintable characters are dropped.
+
+    The last few are remembered: a mail's subject, page and text ask for the same values, and so does the next mail.
+    """
     if not value.isprintable():  # nearly all values are, and of the rest some characters stay
         value = _UNPRINTABLE.sub("", value)
     return " ".join(value.split())
