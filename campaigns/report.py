@@ -9,7 +9,7 @@ from django.db import connection
 from campaigns import approval, clock, ledger, sign_off
 from campaigns.campaign import MOVABLE
 from campaigns.ledger.moments import Field
-from campaigns.models import Circuit, Event, Step
+from campaigns.models import Circuit, Event, Outbox, Step
 from campaigns.models.words import StepKind, StepState
 
 
@@ -24,6 +24,7 @@ def status(event: Event) -> dict[str, Any]:
         for step in steps
     ]
     campaign = getattr(event, "campaign", None)
+    stopped = {circuit.channel: circuit.reason for circuit in Circuit.objects.filter(opened_at__isnull=False)}
     return {
         "event": event.slug,
         "date": event.date,
@@ -39,8 +40,9 @@ def status(event: Event) -> dict[str, Any]:
         ),
         "lateness_s": _lateness(event, now),
         "sent_last_minute": _sent_since(event, now),
-        "stopped_providers": {
-            circuit.channel: circuit.reason for circuit in Circuit.objects.filter(opened_at__isnull=False)
+        "stopped_providers": stopped,
+        "stopped_alerts": {
+            channel: waiting for channel in stopped if (waiting := _alerts_waiting(event, channel))
         },
     }
 
@@ -58,7 +60,8 @@ def _unsigned(event: Event, now: datetime) -> dict[str, str]:
 
 
 def _step(step: Step, field: Field, counts: dict[str, int], now: datetime) -> dict[str, Any]:
-    first = field.moments(step, now).first if step.when else None
+    pressed = step.approved_at if step.kind == StepKind.ALERT else None
+    first = field.moments(step, now).first if step.when else pressed
     return {
         "name": step.name,
         "channel": step.channel,
@@ -69,6 +72,13 @@ def _step(step: Step, field: Field, counts: dict[str, int], now: datetime) -> di
         "counts": counts,
         "ahead": bool(first and first > now and step.state != StepState.OFF),
     }
+
+
+def _alerts_waiting(event: Event, channel: str) -> int:
+    """Messages of released alerts that a stopped provider has not taken yet."""
+    return Outbox.objects.filter(
+        channel=channel, step__kind=StepKind.ALERT, step__campaign__event=event
+    ).count()
 
 
 Counted = dict[int, dict[str, int]]

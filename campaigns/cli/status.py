@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def status(slug: str, as_json: bool) -> None:
     """Counts per step and state of event SLUG, what comes next, lateness, doubts and stopped providers."""
     ready.prepare()
-    from campaigns import report
+    from campaigns import alerts, report
     from campaigns.cli.event import event_named
 
     event = event_named(slug)
@@ -48,6 +48,15 @@ def status(slug: str, as_json: bool) -> None:
         )
     for channel, reason in found["stopped_providers"].items():
         click.echo(f"Sending by {channel} has stopped: {reason}")
+    for channel, waiting in found["stopped_alerts"].items():
+        click.secho(
+            f"ALERTS WAIT: {waiting:,} by {channel} have not left. They are tried every few seconds: "
+            "see to the provider, or tell people another way.",
+            fg="red",
+            bold=True,
+        )
+    for warning in alerts.standing(event)[1]:
+        click.secho(warning, fg="yellow")
 
 
 def _in_words(step: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """`aidstation alert`, and `event staff` and `approvers`: what they say, refuse and write down."""
 
 import json
+from datetime import datetime
 
 import pytest
 import time_machine
@@ -9,9 +10,10 @@ from click.testing import CliRunner, Result
 from people import DUE, an_event, entrants
 
 import worker
-from campaigns import addresses
+from campaigns import addresses, circuit
 from campaigns.cli import main, ready
 from campaigns.models import AuditEntry, Delivery, Event, Release, StaffContact
+from campaigns.models.words import Channel
 
 pytestmark = pytest.mark.django_db
 
@@ -203,3 +205,27 @@ def test_one_approver_is_audited_and_warned_of(event):
     armed = run("alert", "arm", "race", "cancel")
     assert armed.stdout.splitlines()[0] == "cancel is armed by ann@example.org."
     assert "One person alone can arm an alert" in armed.stdout
+
+
+def test_status_shows_each_release_and_the_moment_of_its_press(event):
+    entrants(event, 3)
+    arm()
+    run("alert", "send", "race", "cancel", "--confirm", "cancel")
+    found = json.loads(run("status", "race", "--json", who="").stdout)
+    released = {step["name"]: step for step in found["steps"] if step["name"].startswith("cancel#")}
+    assert {name: step["counts"] for name, step in released.items()} == {
+        "cancel#1-email": {"due": 3},
+        "cancel#1-sms": {"due": 3},
+    }
+    assert {datetime.fromisoformat(step["due_at"]) for step in released.values()} == {DUE}
+    assert found["stopped_alerts"] == {}
+
+
+def test_an_alert_that_a_stopped_provider_holds_up_is_shown_in_red(event):
+    entrants(event, 3)
+    arm()
+    run("alert", "send", "race", "cancel", "--confirm", "cancel")
+    circuit.opened(Channel.EMAIL, "policy", "535 Wrong password.", DUE)
+    said = run("status", "race", who="", color=True).stdout
+    assert "\x1b[31m\x1b[1mALERTS WAIT: 3 by email have not left." in said
+    assert "by sms have not left" not in said
