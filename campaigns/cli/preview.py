@@ -101,11 +101,12 @@ def _email(found: Preview) -> dict[str, Any]:
 def _text(found: Preview) -> dict[str, Any]:
     from django.conf import settings
 
-    from campaigns import content
     from campaigns.channels.outcomes import Sms
 
     assert isinstance(found.message, Sms)
-    segments = content.segments(found.message.body)
+    assert found.maker.sms is not None
+    seen = found.maker.sms.look(found.maker.values(found.group, found.leaves_at))
+    segments = seen.segments
     return {
         "sender": settings.TWILIO_FROM or settings.TWILIO_MESSAGING_SERVICE_SID or "(no sender set)",
         "to": found.message.to,
@@ -113,6 +114,7 @@ def _text(found: Preview) -> dict[str, Any]:
         "segments": segments.count,
         "encoding": segments.encoding,
         "units": segments.units,
+        "notices": list(seen.notices),
         "cost": None if settings.SMS_PRICE is None else str(settings.SMS_PRICE * segments.count),
     }
 
@@ -159,7 +161,8 @@ def _phone(sender: str, text: str) -> list[str]:
 def _weight(shown: dict[str, Any]) -> str:
     segments = "1 segment" if shown["segments"] == 1 else f"{shown['segments']} segments"
     cost = f", {shown['cost']} to send" if shown["cost"] else ""
-    return f"{shown['units']} units of {shown['encoding']}: {segments}{cost}."
+    said = f"{shown['units']} units of {shown['encoding']}: {segments}{cost}."
+    return "\n".join([said, *shown["notices"]])
 
 
 @template.command("test-send")

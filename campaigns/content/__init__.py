@@ -20,7 +20,7 @@ from campaigns.content.front_matter import FrontMatter
 from campaigns.content.gsm import Segments, segments, to_gsm7
 from campaigns.content.mime import EntrantHeaders, StepHeaders, build_email
 from campaigns.content.placeholders import AGE_BANDS, PLACEHOLDERS, TYPED, Placeholder
-from campaigns.content.sms import CompiledSms, RenderedSms, compile_sms, cost
+from campaigns.content.sms import CompiledSms, RenderedSms, compile_sms
 from campaigns.content.typed_values import typed_value
 
 __all__ = [
@@ -47,7 +47,6 @@ __all__ = [
     "build_email",
     "compile_email",
     "compile_sms",
-    "cost",
     "segments",
     "to_gsm7",
     "typed_value",

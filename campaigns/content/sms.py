@@ -7,9 +7,8 @@ in Markdown they become one. A text has at most one link; one that needs consent
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from campaigns.content import claims, front_matter
 from campaigns.content.email_message import refuse_too_long
@@ -77,11 +76,6 @@ class CompiledSms:
                 template=self.name,
             )
         return RenderedSms(text, counted, replaced)
-
-
-def cost(texts: Iterable[Segments], price: Decimal) -> Decimal:
-    """What these texts cost together at a price for each segment, in the currency of the price."""
-    return sum(text.count for text in texts) * price
 
 
 def compile_sms(name: str, source: str) -> CompiledSms:

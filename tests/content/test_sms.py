@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.content import CompiledSms, ContentError, compile_sms, cost, segments
+from campaigns.content import CompiledSms, ContentError, compile_sms, segments
 
 SmsOf = Callable[..., CompiledSms]
 
@@ -78,11 +77,6 @@ def test_a_character_that_halves_the_room_is_told(sms_of: SmsOf) -> None:
 
 def test_an_ordinary_text_has_nothing_to_tell(sms_of: SmsOf) -> None:
     assert sms_of("Run Reigate is on Sunday.").look({}).notices == ()
-
-
-def test_cost_is_segments_times_price_to_the_penny() -> None:
-    texts = [segments("x" * 160), segments("x" * 161), segments("")]
-    assert cost(texts, Decimal("0.0412")) == Decimal("0.1236")
 
 
 @given(st.text(max_size=60))
