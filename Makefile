@@ -10,10 +10,10 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
 OFFLINE := echo "The packages could not be installed: see above; with the network there, run make again." >&2; exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench chaos lint types lock clean ALWAYS
+.PHONY: help setup demo test bench chaos lint types gallery lock clean ALWAYS
 
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 setup: $(MARKS)/project $(MARKS)/dev  ## Fill .venv with the locked packages (the others call it)
 
@@ -38,6 +38,9 @@ lint: setup  ## Style and format
 
 types: setup  ## Type check
 	@$(BIN)/mypy
+
+gallery: setup  ## Pictures of every email for docs/gallery; needs Chromium
+	@$(BIN)/python tests/browser/gallery.py
 
 lock: $(MARKS)/python  ## Write both lock files from pyproject.toml; newer versions: make lock ARGS=--upgrade
 	@$(PIP) install "$(UV)"

@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).resolve().parent.parent
+RACE_DAY, LONDON = date(2027, 9, 19), ZoneInfo("Europe/London")
 NOW = datetime(2027, 8, 3, 9, tzinfo=UTC)
 ALERT = {"temp": "29", "new_start": "10:00", "new_date": "Sun 17 Oct 2027"}
 NAME_COLUMNS = ("First Name", "Participant - First Name")
@@ -74,10 +75,37 @@ def _sources() -> list[Path]:
 
 
 def _filled(source: Path, who: str) -> Mail:
-    message, entrant = _message(source), _entrant(who)
+    message, entrant = _message(source), _entrant(who, for_children=source.stem.startswith("kids"))
     assert message.email is not None
-    filled = message.email.render({**message.values([entrant], NOW), **ALERT})
+    at = _moments().get(source.stem, NOW)
+    filled = message.email.render({**message.values([entrant], at), **ALERT})
     return Mail(source.stem, who, filled.subject, filled.html, filled.text)
+
+
+@cache
+def _moments() -> dict[str, datetime]:
+    """When each planned email of the library comes; a text's fallback as the text. In the order of the plan."""
+    from campaigns import schedule
+    from campaigns.plan import load_plan
+
+    plan = load_plan(
+        (ROOT / "campaigns/library/run-reigate.toml").read_text(encoding="utf-8"), file="library"
+    )
+    return {
+        step.template: schedule.moment(step.when, RACE_DAY, LONDON, time(9, 15))
+        for step in plan.steps
+        if step.channel == "email" or step.fallback == "email"
+    }
+
+
+def _station(name: str):
+    """Where the email stands on the course, as `rendering.station_of` places it; fallbacks and alerts do not."""
+    from campaigns import content
+
+    stations = sorted({at for template, at in _moments().items() if template != "race-eve"})
+    if name == "race-eve" or name not in _moments():
+        return None
+    return content.Station(stations.index(_moments()[name]) + 1, len(stations))
 
 
 @cache
@@ -86,7 +114,7 @@ def _message(source: Path):
     from campaigns.models.words import Channel
 
     words = source.read_text(encoding="utf-8")
-    station = content.Station(3, 10)
+    station = _station(source.stem)
     compiled = content.compile_email(source.stem, words, rendering.layout(), station=station)
     return rendering.Message(
         version_id=1,
@@ -95,8 +123,8 @@ def _message(source: Path):
         step_name=source.stem,
         event_name="Run Reigate",
         event_slug="run-reigate-2027",
-        date=date(2027, 9, 19),
-        zone=ZoneInfo("Europe/London"),
+        date=RACE_DAY,
+        zone=LONDON,
         venue="Priory Park",
         info_url="https://runreigate.example/race-day",
         deferral_url="https://runreigate.example/deferral",
@@ -107,7 +135,8 @@ def _message(source: Path):
     )
 
 
-def _entrant(who: str):
+def _entrant(who: str, *, for_children: bool):
+    """Who has the shortest name has agreed to nothing beside what the message is for."""
     from campaigns.ledger import Claimed
 
     return Claimed(
@@ -125,12 +154,13 @@ def _entrant(who: str):
         bib="12345",
         entrant_token="0123456789abcdefghijkl",
         short_code="abcd2345",
-        race_name="Half Marathon",
+        race_name="Kids Race" if for_children else "Half Marathon",
         race_start=time(9, 15),
         wave_name="B",
         wave_start=time(9, 25),
-        race="half",
-        birth_date=date(1970, 1, 1),
+        race="kids" if for_children else "half",
+        birth_date=date(2018, 5, 5) if for_children else date(1970, 1, 1),
+        minor=for_children,
         first_timer=True,
-        agreed=("tips", "sponsor"),
+        agreed=() if who == "shortest" else ("tips", "sponsor"),
     )
