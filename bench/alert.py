@@ -26,9 +26,9 @@ def run(entrants: int, bulk: int, say: Callable[[str], None]) -> Iterator[Line]:
         for who in ("ann@example.org", "bob@example.org"):
             aid.command("alert", "arm", "alerted", "stop", "--as", who)
         people.seed(aid, aid.event("bulk"), bulk)
-        due = soon(8)
-        step = aid.campaign("bulk", "email", due)
         aid.start("scheduler", "clock", "email")
+        due = soon(6)
+        step = aid.campaign("bulk", "email", due)
         say(f"Sending {bulk:,} mails")
         sleep_until(due)
         aid.wait_until_sent(step, int(bulk * UNDER_WAY))

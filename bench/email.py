@@ -18,7 +18,7 @@ from bench.station import Station, sleep_until, soon, station
 from bench.usage import Usage
 
 LEAD = 6.0
-"""Seconds between the start of the processes and the due moment: by then they are up and idle."""
+"""Seconds between the loading of the plan and its due moment: by then all is idle."""
 
 SAMPLED = 20_000
 """Most entrants of the pass that looks where the time goes."""
@@ -138,9 +138,9 @@ def _far(aid: Station, entrants: int, delay: float, connections: int, say: Calla
 def _send(aid: Station, sink: Sink, slug: str, entrants: int, worker: str = "worker") -> tuple[Send, int]:
     """One send by processes of its own; what it took, and its step."""
     people.seed(aid, aid.event(slug), entrants)
-    due = soon(LEAD + 2)
-    step = aid.campaign(slug, "email", due)
     aid.start("scheduler", "clock", "email", worker=worker)
+    due = soon(LEAD)
+    step = aid.campaign(slug, "email", due)
     sleep_until(due)
     before = aid.usage() | {"sink": usage.of(sink.pid)}
     aid.wait_until_done(step)

@@ -18,10 +18,10 @@ def late_p99(aid: Station) -> float:
     """Seconds, the 99th percentile of `COUNT` moments; each opens a step of an event of its own for one entrant."""
     people.seed(aid, aid.event(ORIGINAL), 1)
     aid.campaign(ORIGINAL, "email", soon(3600))
-    due = soon(LEAD + 2)
+    aid.start("scheduler", "clock", "email")
+    due = soon(LEAD)
     for number in range(1, COUNT + 1):
         _copy_event(aid, number, (due + number * APART).astimezone(aid.zone).time())
-    aid.start("scheduler", "clock", "email")
     sleep_until(due + (COUNT + 1) * APART + timedelta(seconds=5))
     aid.stop_processes()
     [(count, late)] = aid.sql(_LATENESS)

@@ -14,9 +14,9 @@ def run(entrants: int, say: Callable[[str], None]) -> list[Line]:
     with station() as aid:
         say(f"Making {entrants:,} entrants")
         people.seed(aid, aid.event("opening"), entrants)
-        due = soon(8)
-        step = aid.campaign("opening", "email", due)
         aid.start("scheduler", "clock")
+        due = soon(6)
+        step = aid.campaign("opening", "email", due)
         say("Opening")
         sleep_until(due)
         before = aid.usage()

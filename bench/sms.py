@@ -21,9 +21,9 @@ def run(count: int, latency: float, rate: float | None, say: Callable[[str], Non
         limit = {"SMS_RATE": str(rate)} if rate else {}
         with station(TWILIO_BASE_URL=address, **limit) as aid:
             people.seed(aid, aid.event("texts"), count, "sms")
-            due = soon(8)
-            step = aid.campaign("texts", "sms", due)
             aid.start("scheduler", "clock", "sms")
+            due = soon(6)
+            step = aid.campaign("texts", "sms", due)
             say(f"Sending {count:,} texts, {latency * 1000:.0f} ms each")
             sleep_until(due)
             before = aid.usage()

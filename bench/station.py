@@ -24,7 +24,8 @@ from click.testing import CliRunner
 from bench import usage
 from bench.usage import Usage
 from campaigns.cli import embedded, main, ready
-from campaigns.cli.processes import COMMANDS, Supervisor
+from campaigns.cli.broker_watch import BrokerWatch
+from campaigns.cli.processes import COMMANDS, WORKERS, Supervisor
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -52,6 +53,9 @@ when = "start"
 audience = "all"
 purpose = "tips"
 """
+
+STARTS_WITHIN = 60.0
+"""Seconds that processes may take to start."""
 
 PATIENCE = 3600.0
 """Seconds that a measured send may take."""
@@ -90,6 +94,16 @@ class Station:
                 for at, word in enumerate(COMMANDS[service])
             ]
             self.supervisor.start(service, words)
+        self._wait_until_listening({*services} & WORKERS)
+
+    def _wait_until_listening(self, workers: set[str]) -> None:
+        """A busy machine takes long to start a process, and that is not what is measured."""
+        watch = BrokerWatch(os.environ["REDIS_URL"], answers_since=float("-inf"))
+        end = time.monotonic() + STARTS_WITHIN
+        while watch.lost(workers):
+            if time.monotonic() > end:
+                raise click.ClickException("The workers did not start: nothing was measured.")
+            time.sleep(0.2)
 
     def stop_processes(self) -> None:
         """Ends every process that was started; the servers stay."""
