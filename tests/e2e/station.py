@@ -46,6 +46,7 @@ class Station:
     def __init__(self, home: Path, box: Postbox) -> None:
         self.home, self.box = home, box
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.app = "worker"  # the module that holds the Celery application
         self.env = {name: value for name, value in os.environ.items() if name not in GIVEN} | {
             "AIDSTATION_HOME": str(home),
             "EMAIL_URL": box.email_url,
@@ -59,11 +60,11 @@ class Station:
         self.database_url, self.redis_url = up["database_url"], up["redis_url"]
         self.env |= {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
 
-    def command(self, *words: str, code: int = 0) -> str:
-        """Runs `aidstation` with these words and returns what it printed."""
+    def command(self, *words: str, code: int = 0, timeout: float = 120) -> str:
+        """Runs `aidstation` with these words and returns what it printed; `timeout` in seconds."""
         done = subprocess.run(
             [sys.executable, "-m", "campaigns.cli", *words],
-            cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120, check=False,
+            cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
         assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -82,6 +83,8 @@ class Station:
         words = [
             word.replace("%h", f"h{len(self.processes)}-{time.monotonic_ns()}") for word in COMMANDS[name]
         ]
+        if "-A" in words:
+            words[words.index("-A") + 1] = self.app
         if name == "web":
             words += ["--bind", f"127.0.0.1:{self.env['WEB_PORT']}"]
         with (self.home / "processes.log").open("ab") as log:

@@ -39,7 +39,7 @@ def told(rows: Sequence[tuple[Any, ...]], *arrived: tuple[str, str], toll: int =
         Email(n, address, "", b"Message-ID: <%s>\r\n\r\n" % message_id.encode(), datetime.now(UTC))
         for n, (message_id, address) in enumerate(arrived)
     ]
-    station, sinks = SimpleNamespace(sql=lambda _: rows), SimpleNamespace(emails=emails, texts=[])
+    station, sinks = SimpleNamespace(sql=lambda _: rows), SimpleNamespace(each_email=lambda: emails, texts=[])
     return " ".join(compare(station, sinks, Toll(mail=toll), len(rows), 0).faults)  # type: ignore[arg-type]
 
 

@@ -1,8 +1,5 @@
 """One message each, whatever happens to the broker, the processes and the plan in the middle of a send."""
 
-import socket
-import time
-import urllib.request
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -47,59 +44,6 @@ def test_two_schedulers_and_two_workers_send_one_each(station):
     )
     ids = [email.message["Message-ID"] for email in station.box.emails]
     assert len(set(ids)) == len(ids)
-
-
-def test_a_pause_stops_the_send_within_two_seconds_and_resume_finishes_it(station):
-    station.event()
-    people = station.entrants(2_000)
-    station.env["EMAIL_RATE"] = "250"
-    station.start(*EVERYONE)
-    station.campaign(a_step("tip"))
-    wait_until(lambda: len(station.box.emails) > 200, 60)
-    station.command("campaign", "pause", "race")
-    pressed = time.monotonic()
-    time.sleep(2)
-    after_two_seconds = len(station.box.emails)
-    time.sleep(max(0.0, pressed + 5 - time.monotonic()))
-    assert len(station.box.emails) == after_two_seconds < 2_000
-    assert station.sql("SELECT count(*) FROM outbox WHERE lease_until IS NOT NULL") == [(0,)]
-    station.command("campaign", "resume", "race")
-    station.wait_until_settled(2_000)
-    assert_one_each(station, people)
-
-
-def test_who_unsubscribes_in_the_middle_of_a_send_gets_nothing_that_is_not_claimed(station):
-    station.event()
-    people = station.entrants(2_000)
-    station.env["EMAIL_RATE"] = "250"
-    station.env["WEB_PORT"] = str(free_port())
-    station.start(*EVERYONE, "web")
-    station.campaign(a_step("tip"))
-    wait_until(lambda: len(station.box.emails) > 100, 60)
-    last = [person["Email Address"] for person in people[-500:]]
-    for address in last[:3]:
-        press_one_click(station, address)
-    spared = set(last[:3])
-    wait_until(lambda: station.states()["due"] == 0, 60, lambda: str(station.states()))
-    assert received(station) == Counter(
-        person["Email Address"] for person in people if person["Email Address"] not in spared
-    )
-    assert station.states() == Counter(sent=1_997, skipped=3)
-
-
-def press_one_click(station: Station, address: str) -> None:
-    """What a mail program sends when its reader presses "unsubscribe" (RFC 8058): no cookie, no page first."""
-    ((token,),) = station.sql("SELECT token FROM entrants WHERE email = %s", address)
-    url = f"http://127.0.0.1:{station.env['WEB_PORT']}/u/{token}"
-    with urllib.request.urlopen(url, data=b"List-Unsubscribe=One-Click", timeout=10) as answer:
-        assert answer.status == 200
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def test_with_the_mail_server_hung_texts_go_and_the_clock_is_punctual(station):

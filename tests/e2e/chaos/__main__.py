@@ -1,12 +1,20 @@
-"""`make chaos`: rounds of kills, and what each came to. Exit code 1 when any round lost, doubled or left something."""
+"""`make chaos`: rounds of kills, or one scenario, and what each came to. Exit code 1 when anything was lost, doubled
+or left."""
 
 import argparse
 import secrets
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import monotonic
 
+from chaos.answers import late, pieces
+from chaos.freezing import freeze
+from chaos.pacing import rate
+from chaos.pausing import pause
 from chaos.rounds import Report, Size, play
+from chaos.stage import Found
 
 COLUMNS = (
     "round",
@@ -24,10 +32,35 @@ COLUMNS = (
 )
 WIDTHS = (5, 10, 14, 5, 7, 6, 6, 4, 5, 6, 7, 7)
 
+SCENARIOS: dict[str, Callable[..., Found]] = {
+    "pause-100k": pause,
+    "rate": rate,
+    "freeze": partial(freeze, past_silence=False, other_machine=True, patient=False),
+    "freeze-long": partial(freeze, past_silence=True, other_machine=True, patient=False),
+    "freeze-real": partial(freeze, past_silence=False, other_machine=True),
+    "late-answer": late,
+    "pieces": pieces,
+}
+"""Named ones that are not rounds of kills."""
+
 
 def main() -> int:
-    """Plays the rounds, several side by side: the doubts of one rest while another sends."""
+    """Plays what the options name."""
     options = _options()
+    return _scenario(options.scenario) if options.scenario else _rounds(options)
+
+
+def _scenario(name: str) -> int:
+    found = SCENARIOS[name](say=lambda line: print(f"  {line}", flush=True))
+    for what, figure in found.figures.items():
+        print(f"{name}: {what}: {figure}")
+    for fault in found.faults[:20]:
+        print(f"{name}: FAULT: {fault}")
+    return 1 if found.faults else 0
+
+
+def _rounds(options: argparse.Namespace) -> int:
+    """Several side by side: the doubts of one rest while another sends."""
     seed = options.seed if options.seed is not None else secrets.randbelow(10**9)
     size = Size(options.emails, options.texts)
     print(
@@ -51,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--lanes", type=int, default=3, help="rounds side by side, each on servers of its own"
     )
+    parser.add_argument("--scenario", choices=SCENARIOS, help="play this instead of rounds")
     parser.add_argument("--verbose", action="store_true", help="print each kill")
     return parser.parse_args()
 

@@ -77,7 +77,7 @@ def _settled(verdict: Verdict, rows: list[Row]) -> None:
 
 
 def _mail(verdict: Verdict, rows: list[Row], sinks: Sinks, toll: int, expected: int) -> None:
-    arrived = Counter((email.message_id.strip("<>"), email.recipient) for email in sinks.emails)
+    arrived = Counter((email.message_id.strip("<>"), email.recipient) for email in sinks.each_email())
     of_ledger = {(row.message_id, row.email): row for row in rows}
     if len(of_ledger) != expected:
         verdict.faults.append(f"{len(of_ledger)} mails in the ledger, not {expected}")

@@ -1,22 +1,16 @@
 """One round: a station of its own, a send to everyone, its kills, its end, and what was found."""
 
 import random
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-from station import Station, a_person, a_step, write_list
+from station import Station
 
 from chaos.agreement import Verdict, compare
-from chaos.sinks import ROOT, Sinks
+from chaos.stage import campaign, leave, people, run, stage
 from chaos.victims import Kill, Killer, Toll, plan
 
 LOOK = 0.05
@@ -56,21 +50,22 @@ class Report:
 
 
 STYLES: dict[str, dict[str, Any]] = {
-    "paced": {"EMAIL_RATE": "200", "SMS_RATE": "80"},
+    "paced": {"settings": {"EMAIL_RATE": "200", "SMS_RATE": "80"}},
     "slow server": {
+        "settings": {"SMS_RATE": "80"},
         "mail": [{"channel": "smtp", "kind": "slow", "stage": "dot", "seconds": 0.02}],
-        "SMS_RATE": "80",
     },
     "slow envelope": {
+        "settings": {},
         "mail": [{"channel": "smtp", "kind": "slow", "stage": "rcpt", "seconds": 0.01}],
         "texts": [{"channel": "twilio", "kind": "slow", "stage": "create", "seconds": 0.4}],
     },
     "split replies": {
+        "settings": {"SMS_RATE": "80"},
         "mail": [
             {"channel": "smtp", "kind": "split", "stage": "dot", "seconds": 0.0005},
             {"channel": "smtp", "kind": "merge", "stage": "mail", "seconds": 0.002},
         ],
-        "SMS_RATE": "80",
     },
 }
 """How a round sends: paced, or as fast as servers of several tempers take it."""
@@ -85,10 +80,12 @@ def play(
     style = rng.choice(list(STYLES))
     report = Report(seed, kills or plan(rng), style)
     begun = time.monotonic()
-    with _station(STYLES[style]) as (station, sinks):
+    with stage(**STYLES[style]) as (station, sinks):
         report.home = station.home
-        _prepare(station, size)
-        killer = Killer(station, sinks, rng, lambda: _run(station))
+        station.event()
+        people(station, size.emails, size.texts)
+        campaign(station, texts=size.texts > 0)
+        killer = Killer(station, sinks, rng, lambda: run(station))
         report.toll = killer.toll
         try:
             say("sending")
@@ -101,45 +98,8 @@ def play(
             killer.come_back(now=True)
             report.verdict.faults.append(f"{type(error).__name__}: {error}")
     report.seconds = time.monotonic() - begun
-    if not report.faults:
-        shutil.rmtree(report.home, ignore_errors=True)
+    leave(station, report.faults)
     return report
-
-
-@contextmanager
-def _station(style: dict[str, Any]) -> Iterator[tuple[Station, Sinks]]:
-    home = Path(tempfile.mkdtemp(prefix="chaos-", dir="/tmp"))
-    with Sinks(home, style.get("mail", ()), style.get("texts", ())) as sinks:
-        station = Station(home, sinks)
-        station.env |= {name: value for name, value in style.items() if name.isupper()}
-        try:
-            yield station, sinks
-        finally:
-            station.stop()
-
-
-def _prepare(station: Station, size: Size) -> None:
-    """Everyone has an address, the first `texts` a number as well; the campaign is live and nothing runs yet."""
-    station.event()
-    people = [a_person(number) for number in range(size.emails)]
-    for person in people[size.texts :]:
-        person["Phone Number"] = ""
-    file = station.home / "list.csv"
-    write_list(file, people)
-    station.command("entrants", "import", str(file), "--event", "race", "--yes")
-    text = a_step("text", "sms", "hydration").replace('audience = "all"', 'audience = "has-mobile"')
-    station.campaign(a_step("tip"), text)
-
-
-def _run(station: Station) -> psutil.Process:
-    """Starts `aidstation run` on the station's servers; whatever of it dies it starts again itself."""
-    with (station.home / "processes.log").open("ab") as log:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "campaigns.cli", "run", "--bind", "127.0.0.1:0"],
-            cwd=ROOT, env=station.env, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    station.processes.append(running)
-    return psutil.Process(running.pid)
 
 
 def _carry_out(kills: list[Kill], killer: Killer, size: Size, say: Callable[[str], None]) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,10 +127,14 @@ class Sinks:
     def twilio_base_url(self) -> str:
         return self.twilio.url
 
+    def each_email(self) -> Iterator[Email]:
+        """Every mail that was answered for, in order of arrival, one at a time: all at once may not fit."""
+        return (one for one in read(self.mail.file) if isinstance(one, Email))
+
     @property
     def emails(self) -> list[Email]:
-        """Every mail that was answered for, in order of arrival."""
-        return [one for one in read(self.mail.file) if isinstance(one, Email)]
+        """The same, at once."""
+        return list(self.each_email())
 
     @property
     def texts(self) -> list[Text]:

@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,7 +109,7 @@ class Killer:
                 psutil.wait_procs(everything, timeout=10)
                 self.supervisor = self.run()
             case _:
-                self._end(self._processes(kill.victim))
+                self._kill_service(kill.victim)
 
     def come_back(self, *, now: bool = False) -> None:
         """Starts again whatever has been away for long enough, or everything."""
@@ -143,25 +143,32 @@ class Killer:
         psutil.wait_procs(family, timeout=30)
         self.away[name] = (time.monotonic() + kill.seconds, self.station.restart_servers)
 
-    def _processes(self, victim: str) -> list[psutil.Process]:
-        """The processes of a service, or one of them."""
+    def _kill_service(self, victim: str) -> None:
+        """A whole service, one of its children, or its parent alone, which leaves its children to their fate."""
         service, _, part = victim.partition(" ")
         for parent in self.supervisor.children():
-            if _service(parent) == service:
-                children = parent.children(recursive=True)
-                if part == "child":
-                    return [self.rng.choice(children)] if children else []
-                return [parent] if part == "parent" else [parent, *children]
-        return []
+            if _service(parent) != service:
+                continue
+            children = parent.children(recursive=True)
+            if part == "child":
+                self._end([self.rng.choice(children)] if children else [])
+            else:
+                self._end([parent, *children], spared=children if part == "parent" else [])
 
-    def _end(self, processes: list[psutil.Process], *, listening: bool = False) -> None:
-        """Stops them first, so that what is counted is what is open when they die."""
+    def _end(
+        self,
+        processes: list[psutil.Process],
+        *,
+        spared: Sequence[psutil.Process] = (),
+        listening: bool = False,
+    ) -> None:
+        """Stops them first, so that what is counted is what is open when they die; those spared go on."""
         for process in processes:
             _send(process, signal.SIGSTOP)
-        self.toll.mail += _open(processes, self.sinks.mail.smtp_port, listening)
-        self.toll.texts += _open(processes, self.sinks.twilio.http_port, listening)
+        self.toll.mail += connections(processes, self.sinks.mail.smtp_port, listening=listening)
+        self.toll.texts += connections(processes, self.sinks.twilio.http_port, listening=listening)
         for process in processes:
-            _send(process, signal.SIGKILL)
+            _send(process, signal.SIGCONT if process in spared else signal.SIGKILL)
 
 
 def _service(process: psutil.Process) -> str:
@@ -178,15 +185,15 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
         return
 
 
-def _open(processes: Iterable[psutil.Process], port: int, listening: bool) -> int:
+def connections(processes: Iterable[psutil.Process], port: int, *, listening: bool = False) -> int:
     """How many connections these processes have open to a port, or on it."""
     count = 0
     for process in processes:
         try:
-            connections = process.net_connections("tcp")
+            opened = process.net_connections("tcp")
         except psutil.Error:
             continue
-        for one in connections:
+        for one in opened:
             address = one.laddr if listening else one.raddr
             count += bool(address) and address.port == port and one.status == psutil.CONN_ESTABLISHED
     return count
