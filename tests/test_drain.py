@@ -362,6 +362,19 @@ def test_a_mail_server_that_is_away_costs_nobody_an_attempt(box, settings):
     assert states() == {"sent": 3}
 
 
+def test_a_twilio_that_is_away_costs_nobody_an_attempt(box, settings):
+    a_send(3, a_step(**TEXT))
+    there, settings.TWILIO_BASE_URL = settings.TWILIO_BASE_URL, "http://127.0.0.1:1"
+    drain(Channel.SMS)
+    assert states() == {"due": 3}
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
+    assert set(Outbox.objects.values_list("lease_until", flat=True)) == {None}
+    assert Circuit.objects.get(channel="sms").opened_at is not None
+    settings.TWILIO_BASE_URL = there
+    drain(Channel.SMS, at=DUE + MINUTE)
+    assert states() == {"sent": 3}
+
+
 @pytest.mark.parametrize(
     ("channel", "missing"), [(Channel.EMAIL, "EMAIL_URL"), (Channel.SMS, "TWILIO_AUTH_TOKEN")]
 )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema, RequestException
 from twilio.base.exceptions import (  # type: ignore[import-untyped]
@@ -16,8 +16,11 @@ from twilio.base.exceptions import (  # type: ignore[import-untyped]
 )
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from campaigns.channels.outcomes import Kind, MayContinue, Outcome, Sms, scrub
+from campaigns.channels.outcomes import ChannelDown, Kind, MayContinue, Outcome, Sms, scrub
 from campaigns.channels.twilio_http import TwilioHttp, bad_certificate, never_left
+
+Answer: TypeAlias = Outcome | ChannelDown
+"""What a thread brings back: the outcome, or that Twilio could not be reached."""
 
 _SERVICE_SID = re.compile(r"MG[0-9a-fA-F]{32}")
 _LONGEST_VALIDITY = 36_000  # seconds, Twilio's limit for ValidityPeriod
@@ -48,8 +51,22 @@ class TwilioChannel:
         self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="twilio")
 
     def send(self, messages: Iterable[Sms], may_continue: MayContinue) -> Iterator[Outcome]:
-        """Hand over each message and yield outcomes as they come, in any order."""
-        answers: SimpleQueue[Outcome] = SimpleQueue()
+        """Hand over each message and yield outcomes as they come, in any order.
+
+        Raises ChannelDown, after the answers that are owed, when Twilio cannot be reached: messages without an
+        outcome never left.
+        """
+        down: list[ChannelDown] = []
+        for answer in self._answers(messages, lambda: not down and may_continue()):
+            if isinstance(answer, ChannelDown):
+                down.append(answer)
+            else:
+                yield answer
+        if down:
+            raise down[0]
+
+    def _answers(self, messages: Iterable[Sms], may_continue: MayContinue) -> Iterator[Answer]:
+        answers: SimpleQueue[Answer] = SimpleQueue()
         waiting = 0
         try:
             for message in messages:
@@ -79,9 +96,11 @@ class TwilioChannel:
         self._threads.shutdown()
         self._http.session.close()
 
-    def _hand_over(self, message: Sms, answers: SimpleQueue[Outcome]) -> None:
+    def _hand_over(self, message: Sms, answers: SimpleQueue[Answer]) -> None:
         try:
-            outcome = self._answer(message)
+            outcome: Answer = self._answer(message)
+        except ChannelDown as down:
+            outcome = down
         except Exception as error:  # an answer that makes no sense: it may have gone out
             outcome = _doubt(message, f"Twilio's answer could not be read ({type(error).__name__}).")
         answers.put(outcome)
@@ -113,7 +132,7 @@ def _sender_field(sender: str) -> dict[str, str]:
     return {"messaging_service_sid" if _SERVICE_SID.fullmatch(sender) else "from_": sender}
 
 
-def _remaining(answers: SimpleQueue[Outcome], waiting: int) -> Iterator[Outcome]:
+def _remaining(answers: SimpleQueue[Answer], waiting: int) -> Iterator[Answer]:
     return (answers.get() for _ in range(waiting))
 
 
@@ -125,11 +144,14 @@ _NO_URL = (InvalidSchema, InvalidURL, MissingSchema)
 
 
 def _broken(message: Sms, error: RequestException) -> Outcome:
-    """Read a missing answer: unsent only where no connection was made; one gone stale is a doubt."""
+    """Read a missing answer: unsent only where no connection was made; one gone stale is a doubt.
+
+    Raises ChannelDown where no connection was made: that is nobody's attempt.
+    """
     if bad_certificate(error):
         return Outcome(message.key, Kind.POLICY, detail="The certificate of Twilio's address is not valid.")
     if never_left(error):
-        return Outcome(message.key, Kind.TRANSIENT, detail="Twilio cannot be reached.")
+        raise ChannelDown(Kind.TRANSIENT, "", "Twilio cannot be reached.") from error
     if isinstance(error, _NO_URL):
         return Outcome(message.key, Kind.POLICY, detail="TWILIO_BASE_URL is not a web address.")
     return _doubt(message, "The connection to Twilio ended before the answer came.")

@@ -258,12 +258,12 @@ def _doubtful_texts(rows: Sequence[Result], now: datetime) -> None:
 
 ASK_FOR_DOUBTS = """
         INSERT INTO enquiries (delivery_id, attempt, ref, body_hash, since, look_at, looks)
-        SELECT id, claim, '', body_hash, LEAST(%(now)s, COALESCE(lease_until, %(now)s)) - INTERVAL '10 minutes',
+        SELECT id, claim, '', body_hash, LEAST(%(now)s, COALESCE(lease_until, %(now)s)) - INTERVAL '1 hour',
             %(look_at)s, 0
         FROM doubted WHERE carrier_id IS NULL ORDER BY id
         ON CONFLICT (delivery_id) DO UPDATE SET attempt = EXCLUDED.attempt, ref = '', body_hash = EXCLUDED.body_hash,
             since = LEAST(enquiries.since, EXCLUDED.since), look_at = EXCLUDED.look_at, looks = 0"""
-"""A lease is never longer than ten minutes: a text of its block was not created before."""
+"""No lease is as long as an hour, so a text of its block was not created before; earlier ones are accounted for."""
 
 
 def _doubts(rows: Sequence[Result], now: datetime) -> dict[str, Any]:

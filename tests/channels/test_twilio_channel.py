@@ -21,7 +21,7 @@ from scripted_http import (
 )
 from scripted_smtp import AUTHORITY
 
-from campaigns.channels.outcomes import Kind, Outcome, Sms
+from campaigns.channels.outcomes import ChannelDown, Kind, Outcome, Sms
 from campaigns.channels.twilio import TwilioChannel
 
 Open = Callable[..., TwilioChannel]
@@ -215,7 +215,31 @@ def test_a_kept_connection_seen_to_be_closed_is_replaced_before_writing(
 def test_a_refused_connection_is_no_doubt(twilio: ScriptedTwilio, open_channel: Open) -> None:
     url = twilio.url
     twilio.stop()
-    assert send_one(open_channel(url)).kind is Kind.TRANSIENT
+    assert_never_left(open_channel(url))
+
+
+def assert_never_left(channel: TwilioChannel) -> None:
+    with pytest.raises(ChannelDown) as down:
+        list(channel.send(texts(1), always))
+    assert down.value.kind is Kind.TRANSIENT
+
+
+def test_when_twilio_cannot_be_reached_no_further_text_is_tried(
+    twilio: ScriptedTwilio, open_channel: Open
+) -> None:
+    """Those without an outcome never left: nobody has used an attempt on it."""
+    url = twilio.url
+    twilio.stop()
+    drawn: list[int] = []
+
+    def counted() -> Iterator[Sms]:
+        for text in texts(100):
+            drawn.append(text.key)
+            yield text
+
+    with pytest.raises(ChannelDown):
+        list(open_channel(url).send(counted(), always))
+    assert len(drawn) < 20
 
 
 def test_an_unknown_host_is_no_doubt(
@@ -225,7 +249,7 @@ def test_an_unknown_host_is_no_doubt(
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert send_one(open_channel(twilio.url)).kind is Kind.TRANSIENT
+    assert_never_left(open_channel(twilio.url))
 
 
 @pytest.mark.parametrize("then", ["silence", "close"])
@@ -235,8 +259,7 @@ def test_a_handshake_that_never_ends_well_is_no_doubt(open_channel: Open, then: 
         if then == "close":
             closer.start()
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        outcome = send_one(open_channel(url, connect_timeout=0.3, read_timeout=0.3))
-    assert outcome.kind is Kind.TRANSIENT
+        assert_never_left(open_channel(url, connect_timeout=0.3, read_timeout=0.3))
 
 
 def test_a_certificate_decides_who_gets_the_text(open_channel: Open, monkeypatch: pytest.MonkeyPatch) -> None:
