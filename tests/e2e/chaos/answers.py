@@ -44,7 +44,7 @@ def pieces(count: int = 1_000, say: Callable[[str], None] = lambda line: None) -
         run(station)
         campaign(station, texts=False)
         wait_until(
-            lambda: settled(station) and station.states()["due"] == 0, 300, lambda: str(station.states())
+            lambda: station.states().total() == count and settled(station), 300, lambda: str(station.states())
         )
         say("settled")
         arrived = Counter(email.recipient for email in sinks.each_email())
