@@ -41,6 +41,10 @@ the server's answer."""
 LEASE = timedelta(seconds=900)
 """Longer than a message may still be handed over and the longest wait for its answer together."""
 
+SETTLE_EVERY = 0.5
+"""Seconds after which answers are settled though their block still goes on: one slow answer, or a machine that freezes,
+must not leave all the others of its block in the journal alone."""
+
 STOP_SIGNAL_AGE = 0.5
 """Seconds: how old the last look at the stop signal may be when a message is handed over."""
 
@@ -235,6 +239,7 @@ class Drain:
             block.take(outcome)
             try:
                 self._act_on(outcome, block, signal)
+                block.settle_known()
             except Exception as error:
                 fault, signal.risen = fault or error, True
         if fault is not None:
@@ -272,6 +277,8 @@ class Block:
     handed: set[int] = field(default_factory=set)
     hashes: dict[int, str] = field(default_factory=dict)
     shut: bool = False
+    accepted: bool = False
+    settled_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.groups = {group[0].delivery: group for group in self.claim.groups}
@@ -314,12 +321,13 @@ class Block:
     @property
     def got_through(self) -> bool:
         """Whether the provider took a message and refused none for a reason that concerns everyone."""
-        return not self.shut and any(result.outcome == Kind.ACCEPTED for result in self.results)
+        return self.accepted and not self.shut
 
     def take(self, outcome: Outcome) -> None:
         """Notes what became of a carrier, for it and for those it carries."""
         group = self.groups[outcome.key]
         self.handed.discard(outcome.key)
+        self.accepted |= outcome.kind == Kind.ACCEPTED
         for row in group:
             del self.open[row.delivery]
             self.results.append(
@@ -345,8 +353,18 @@ class Block:
         """Writes the outcomes, and gives back what was not handed over. What was cut off in between is a doubt."""
         for carrier in sorted(self.handed):
             self.take(Outcome(carrier, Kind.DOUBTFUL, detail="Sending was cut off before the answer came."))
-        ledger.settle(self.channel, self.results, clock.now())
+        self._settle_results()
         ledger.release(list(self.open.items()))
+
+    def settle_known(self) -> None:
+        """Writes the outcomes that have come, when the last time is long enough ago. What failed is written later."""
+        if time.monotonic() - self.settled_at > SETTLE_EVERY:
+            self._settle_results()
+
+    def _settle_results(self) -> None:
+        ledger.settle(self.channel, self.results, clock.now())
+        self.results = []
+        self.settled_at = time.monotonic()
 
     def act_on_refusals(self, step: Step) -> None:
         """A bad address is not written to again; a message that a provider refuses stops its step."""

@@ -694,3 +694,42 @@ def test_a_block_is_what_the_mail_server_takes_in_half_a_second(sent, seconds, f
     sending = Drain(Channel.EMAIL)
     sending._fit(sent, seconds)
     assert sending.fitting == fitting
+
+
+# Answers are written down while their block goes on
+
+
+def test_answers_are_settled_while_another_is_waited_for(box, settings, monkeypatch):
+    monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
+    a_send(5)
+    seen = []
+    answered = Journal.answered
+
+    def look(self, delivery, answer):
+        seen.append(states().get("sent", 0))
+        answered(self, delivery, answer)
+
+    monkeypatch.setattr(Journal, "answered", look)
+    drain()
+    assert seen == [0, 1, 2, 3, 4]
+    assert states() == {"sent": 5}
+
+
+def test_answers_that_could_not_be_settled_in_between_are_settled_at_the_end(box, monkeypatch):
+    monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
+    a_send(5)
+    settle, failed = ledger.settle, []
+
+    def once_in_vain(*args):
+        if not failed:
+            failed.append(args)
+            raise OSError("the database went away")
+        settle(*args)
+
+    monkeypatch.setattr(ledger, "settle", once_in_vain)
+    with pytest.raises(OSError, match="went away"):
+        drain()
+    assert states()["sent"] == len(box.emails)
+    drain()
+    assert states() == {"sent": 5}
+    assert len(box.emails) == 5
