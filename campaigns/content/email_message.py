@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import css_inline
 from jinja2 import Environment, StrictUndefined
@@ -18,6 +19,7 @@ from campaigns.content import claims, front_matter, markdown, plain_text, safety
 from campaigns.content.brand import Brand
 from campaigns.content.errors import ContentError, Source
 from campaigns.content.front_matter import FrontMatter, person_date
+from campaigns.content.placeholders import Placeholder, fill
 from campaigns.content.sandbox import MAX_LINES, MAX_SOURCE, CheckedTemplate, check, compile_template
 from campaigns.content.tags import HiddenTags
 
@@ -99,8 +101,24 @@ class CompiledEmail:
 
     def render_pieces(self, values: Mapping[str, str]) -> EmailPieces:
         """What `render` gives, for a `Frame`: it knows the fixed pieces already. Raises the same."""
+        try:
+            filled = None if self._words is None else fill(self._words, values)
+        except ContentError as error:
+            raise ContentError(error.problem, template=self.name) from None
         return EmailPieces(
-            self.subject.render(values), self.html.render_pieces(values), self.text.render_pieces(values)
+            "".join(self.subject.render_pieces(values, filled)),
+            self.html.render_pieces(values, filled),
+            self.text.render_pieces(values, filled),
+        )
+
+    @cached_property
+    def _words(self) -> tuple[Placeholder, ...] | None:
+        """All placeholders, to be filled in once; None where one has its fallback in a part and not in another."""
+        everyone = {word for part in (self.subject, self.html, self.text) for word in part.placeholders}
+        return (
+            tuple(sorted(everyone, key=lambda word: word.name))
+            if len(everyone) == len(self.placeholders)
+            else None
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from campaigns.content.errors import ContentError
 
@@ -129,12 +129,16 @@ MAX_VALUE = 2_000
 """Characters; no name, address or link is longer, and a thousand long values would fill the memory."""
 
 
-def fill(placeholders: Iterable[Placeholder], values: Mapping[str, str]) -> dict[str, str | frozenset[str]]:
+Filled: TypeAlias = dict[str, str | frozenset[str]]
+"""Placeholders by name with what stands in a message for them; one without a value is not there."""
+
+
+def fill(placeholders: Iterable[Placeholder], values: Mapping[str, str]) -> Filled:
     """The values to print, cleaned, with fallbacks; a required placeholder without a value is left out.
 
     Raises ContentError when a link is not a web address, or a value is over 2,000 characters.
     """
-    filled: dict[str, str | frozenset[str]] = {}
+    filled: Filled = {}
     for placeholder in placeholders:
         if placeholder.kind == "words":
             filled[placeholder.name] = frozenset(values.get(placeholder.name, "").split())

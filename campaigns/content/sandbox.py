@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaigns.content.errors import ContentError, MissingValue, Source
 from campaigns.content.filters import FILTERS
-from campaigns.content.placeholders import PLACEHOLDERS, Placeholder, fill, nearest
+from campaigns.content.placeholders import PLACEHOLDERS, Filled, Placeholder, fill, nearest
 
 MAX_SOURCE = 20_000  # octets; the longest of ours has 6,000
 MAX_LINES = 1_000
@@ -247,10 +247,15 @@ class CheckedTemplate:
         """Put the values in. Raises MissingValue; ContentError for a bad value or a result too long."""
         return "".join(self.render_pieces(values))
 
-    def render_pieces(self, values: Mapping[str, str]) -> list[str]:
-        """What `render` gives, still in pieces: fixed ones and values. Raises the same."""
+    def render_pieces(self, values: Mapping[str, str], filled: Filled | None = None) -> list[str]:
+        """What `render` gives, still in pieces: fixed ones and values. Raises the same.
+
+        `filled` are these placeholders with their values, where the caller has filled them in already.
+        """
         try:
-            rendered = list(self.template.generate(fill(self.placeholders, values)))
+            words = fill(self.placeholders, values) if filled is None else filled
+            # What Template.generate does, without a generator round each of some hundred pieces.
+            rendered = list(self.template.root_render_func(self.template.new_context(words)))
         except UndefinedError as error:
             raise MissingValue(error.message or "", template=self.name) from None
         except ContentError as error:
