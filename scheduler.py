@@ -42,7 +42,7 @@ def tick(piece: float = PIECE) -> Due:
     ledger.sweep(now)
     finished = _work_through(ledger.steps_to_redate(), lambda step: ledger.redate_chunk(step, now), end)
     finished &= _work_through(ledger.steps_to_free(), lambda step: ledger.free_chunk(step, now), end)
-    finished &= _work_through(ledger.steps_to_open(now), lambda step: _open(step, now), end)
+    finished &= _open_steps(now, end)
     ledger.finish_steps()
     return Due(_waiting(now), not finished, _waiting(now, alerts_only=True))
 
@@ -53,10 +53,20 @@ def _waiting(now: datetime, *, alerts_only: bool = False) -> list[Channel]:
     ]
 
 
-def _open(step_id: int, now: datetime) -> bool:
-    """Opens one chunk; True when the step is done with, or is not this tick's to open."""
-    opened = ledger.open_chunk(step_id, now)
-    return opened is None or opened.complete
+def _open_steps(now: datetime, end: float) -> bool:
+    """Opens what is due until it is finished, which is True, or the time is up.
+
+    The first chunk of a step ends the tick as well: its messages leave while the next tick opens the others.
+    """
+    for step_id in ledger.steps_to_open(now):
+        opened = ledger.open_chunk(step_id, now)
+        while opened is not None and not opened.complete:
+            if opened.first or time.monotonic() > end:
+                return False
+            opened = ledger.open_chunk(step_id, now)
+        if time.monotonic() > end:
+            return False
+    return True
 
 
 def _work_through(steps: Iterable[int], one_chunk: Callable[[int], bool], end: float) -> bool:

@@ -141,6 +141,17 @@ def test_a_tick_that_runs_out_of_time_says_that_there_is_more(db):
     assert Delivery.objects.count() == 2
 
 
+def test_the_first_messages_are_woken_while_the_others_are_still_being_opened(db, monkeypatch):
+    monkeypatch.setattr("campaigns.ledger.opening.FIRST_CHUNK", 2)
+    event = an_event()
+    a_campaign(event, a_step())
+    entrants(event, 5)
+    due = tick_at(DUE)
+    assert (Outbox.objects.count(), due.channels, due.more) == (2, [Channel.EMAIL], True)
+    assert not tick_at(DUE).more
+    assert Outbox.objects.count() == 5
+
+
 def test_a_tick_wakes_only_channels_with_something_to_send(db):
     event = an_event()
     loaded = a_campaign(event, a_step(channel="sms", template="hydration"))

@@ -15,6 +15,9 @@ from campaigns.ledger.moments import Field, Moments
 from campaigns.models import Event, Step
 from campaigns.models.words import CampaignState, LateEntrants, Reason, StepKind, StepState
 
+FIRST_CHUNK = 500
+"""Entrants in the first chunk of an opening: the first messages leave while the others are still being opened."""
+
 CHUNK = 5_000
 """Entrants looked at in one transaction: small enough for the clock's worker to stay punctual."""
 
@@ -26,10 +29,12 @@ OPENABLE = (StepState.APPROVED, StepState.SENDING, StepState.DONE)
 
 @dataclass(frozen=True)
 class Opened:
-    """What one chunk came to. `complete`: every entrant of the opening's snapshot has been looked at."""
+    """What one chunk came to. `complete`: every entrant of the opening's snapshot has been looked at; `first`: it was
+    the first chunk of its opening."""
 
     rows: int
     complete: bool
+    first: bool = False
 
 
 def steps_to_open(now: datetime) -> Iterator[int]:
@@ -91,6 +96,8 @@ def open_chunk(step_id: int, now: datetime, *, chunk: int = CHUNK) -> Opened | N
         times = field.moments(step, now)
         if not _may_open(step, event, times, now):
             return None
+        if step.opening_cursor is None:
+            chunk = min(chunk, FIRST_CHUNK)
         return _open(step, event, field, times, now, chunk)
 
 
@@ -124,9 +131,9 @@ def _open(step: Step, event: Event, field: Field, times: Moments, now: datetime,
         allowed, looked_at, last, rows = cursor.fetchone()
     if not allowed:
         return None
-    complete = looked_at < chunk
+    complete, first = looked_at < chunk, step.opening_cursor is None
     _note_progress(step, event, begun or 0, last, complete)
-    return Opened(rows, complete)
+    return Opened(rows, complete, first)
 
 
 def _late_reason(step: Step, event: Event, now: datetime) -> str | None:
