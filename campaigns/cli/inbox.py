@@ -49,6 +49,7 @@ def _texts(event: Event, everything: bool) -> list[dict[str, Any]]:
             "received_at": row.received_at,
             "urgent": row.urgent,
             "kind": row.kind,
+            "by_page": row.by_page,
             "number": row.number,
             "name": f"{row.entrant.first_name} {row.entrant.last_name}".strip() if row.entrant else "",
             "entrant": row.entrant_id,

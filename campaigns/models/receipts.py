@@ -86,6 +86,9 @@ class InboundText(models.Model):
     )
     entrant = models.ForeignKey(Entrant, on_delete=models.CASCADE, null=True, related_name="inbound_texts")
     kind = models.TextField(choices=InboundKind.choices)
+    by_page = models.BooleanField(
+        default=False, db_default=False, help_text="written on the entrant's own page and not as a text"
+    )
     number = models.TextField(blank=True, default="", help_text="E.164; emptied with the body")
     number_hash = models.BinaryField(max_length=32)
     body = models.TextField(blank=True, default="")

@@ -17,14 +17,14 @@ from campaigns.models.words import Channel
 
 AT_ONCE = 20
 
-WORDS = """{who} wrote a text on {when}:
+WORDS = """{who} wrote {how} on {when}:
 
     {body}
 
-{urgent}They were told that nobody reads the number live and to call 999 in an emergency. To answer, call or text
-them yourself: {number}
+{urgent}They were told that nobody reads this live and to call 999 in an emergency. To answer, write to or call
+them yourself: {address}
 
-All texts of this event: aidstation inbox {slug}
+All that runners of this event wrote: aidstation inbox {slug}
 """
 
 URGENT = "It may speak of an emergency: look at it first.\n"
@@ -78,17 +78,19 @@ def _mail(text: InboundText) -> Email:
     message = EmailMessage(policy=SMTP)
     message["From"] = settings.EMAIL_FROM
     message["To"] = event.contact_email
-    message["Subject"] = f"{'URGENT: ' if text.urgent else ''}A runner of {event.name} wrote a text"
+    how = "on their page" if text.by_page else "a text"
+    message["Subject"] = f"{'URGENT: ' if text.urgent else ''}A runner of {event.name} wrote {how}"
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = make_msgid(domain=settings.MESSAGE_ID_DOMAIN)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(
         WORDS.format(
             who=who or "Somebody",
+            how=how,
             when=f"{text.received_at.astimezone(event.zone):%a %d %b at %H:%M}",
             body=text.body.replace("\n", "\n    "),
             urgent=URGENT if text.urgent else "",
-            number=text.number,
+            address=text.number or (entrant.email if entrant else "") or "we know no address",
             slug=event.slug,
         )
     )

@@ -11,8 +11,10 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from campaigns import ledger, optout, rendering, view_link
-from campaigns.models import Delivery, Entrant
+from campaigns.models import Delivery, Entrant, InboundText
+from campaigns.models.receipts import InboundKind
 from campaigns.models.words import Channel, Purpose
+from campaigns.receipts import notes
 
 BY = {Channel.EMAIL: "by email", Channel.SMS: "by text"}
 
@@ -65,6 +67,8 @@ def shown(entrant: Entrant, now: datetime) -> dict[str, object]:
         "next": coming[0] if coming else None,
         "coming": coming[1:],
         "sent": sent(entrant),
+        "wrote": wrote(entrant),
+        "longest_note": notes.LONGEST,
         "email": email,
         "text": text,
         "tips": email.tips or text.tips or email.sponsor or text.sponsor,
@@ -106,6 +110,24 @@ def sent(entrant: Entrant) -> list[Message]:
     ]  # fmt: skip
 
 
+def wrote(entrant: Entrant) -> list[Message]:
+    """When this entrant wrote to the organiser, and by which way: not what, for a link may be passed on."""
+    rows = InboundText.objects.filter(entrant=entrant, kind=InboundKind.TEXT).order_by("-received_at")[:10]
+    return [
+        Message(
+            topic="Passed on to the organiser" if row.forwarded_at else "Kept for the organiser",
+            how="written here" if row.by_page else "by text",
+            **_when(row.received_at, entrant.event.zone),
+        )
+        for row in rows
+    ]
+
+
+def _when(at: datetime, zone: ZoneInfo) -> dict[str, str]:
+    local = at.astimezone(zone)
+    return {"day": f"{local:%a} {local.day} {local:%b}", "clock": f"{local:%H:%M}"}
+
+
 def _sent_rows(entrant: Entrant) -> QuerySet[Delivery]:
     # Served by deliveries_by_entrant.
     rows = Delivery.objects.filter(entrant=entrant, sent_at__isnull=False, version__isnull=False)
@@ -120,13 +142,12 @@ def _message(
     now: datetime | None = None,
     link: str = "",
 ) -> Message:
-    local = at.astimezone(zone)
+    days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days if now else None
     return Message(
         topic=rendering.topic(version_id, channel),
         how=BY[channel],
-        day=f"{local:%a} {local.day} {local:%b}",
-        clock=f"{local:%H:%M}",
-        ahead=_ahead((local.date() - now.astimezone(zone).date()).days) if now else "",
+        **_when(at, zone),
+        ahead="" if days is None else _ahead(days),
         link=link,
     )
 

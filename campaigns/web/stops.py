@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from campaigns import clock, optout
 from campaigns.models import Entrant
 from campaigns.models.words import Channel
+from campaigns.receipts import notes
 from campaigns.web import guessing, preferences
 from campaigns.web.health import PLAIN
 
@@ -59,6 +60,8 @@ def _press_on_email(entrant: Entrant, form: QueryDict) -> str:
     press = form.get("press", "")
     if press == "choose":
         preferences.choose(entrant, form)
+    elif press == "tell":
+        return "told" if notes.take(entrant, form.get("words", "")) else "not-told"
     elif press == "undo-tips":
         stops = (optout.TIPS_BY_EMAIL, optout.TIPS_BY_TEXT)
         undone = [optout.undo(entrant, stop, wording="Send me tips again") for stop in stops]

@@ -10,6 +10,7 @@ from django.test import Client
 from icalendar import Calendar
 from people import DUE, a_campaign, a_step, an_event, queue, the_step
 from people import entrant as an_entrant
+from pytest_django.fixtures import Settings
 from reigate import (
     EMAIL_SPONSOR,
     EMAIL_TIPS,
@@ -23,9 +24,11 @@ from reigate import (
 )
 from time_machine import travel
 
-from campaigns import campaign, ledger
-from campaigns.models import ConsentEvent, Delivery, Entrant, Suppression
+from campaigns import campaign, ledger, privacy
+from campaigns.models import ConsentEvent, Delivery, Entrant, InboundText, Suppression
 from campaigns.models.words import Channel, Scope, SuppressionReason
+from campaigns.receipts import forwarding
+from postbox import Postbox
 
 pytestmark = pytest.mark.django_db
 
@@ -387,3 +390,79 @@ def test_an_unknown_calendar_is_told_calmly(browser: Client) -> None:
 
 
 LEASE = timedelta(seconds=60)
+
+
+# A word to the organiser
+
+
+def tell(browser: Client, entrant: Entrant, words: str) -> str:
+    return browser.post(f"/u/{entrant.token}", {"press": "tell", "words": words}).content.decode()
+
+
+def test_a_note_is_kept_for_the_organiser_and_the_page_says_who_reads_it_and_999(
+    browser: Client, entrant: Entrant
+) -> None:
+    shown = tell(browser, entrant, "  My race is the half, not the 10K.  ")
+    assert "kept for the organiser" in shown
+    assert "tel:999" in shown
+    kept = InboundText.objects.get()
+    assert (kept.body, kept.by_page, kept.entrant, kept.event) == (
+        "My race is the half, not the 10K.", True, entrant, entrant.event,
+    )  # fmt: skip
+    assert not kept.urgent
+    assert not kept.answered
+
+
+def test_a_note_that_speaks_of_an_emergency_is_put_first(browser: Client, entrant: Entrant) -> None:
+    tell(browser, entrant, "I have chest pain after training")
+    assert InboundText.objects.get().urgent
+
+
+@pytest.mark.parametrize("words", ["", "   ", "stop", "x" * 5000, "<script>alert(1)</script>", "\x00"])
+def test_no_note_changes_what_comes(browser: Client, entrant: Entrant, words: str) -> None:
+    before = granted(entrant)
+    shown = tell(browser, entrant, words)
+    assert granted(entrant) == before
+    assert not Suppression.objects.exists()
+    assert all(len(note.body) <= 500 for note in InboundText.objects.all())
+    assert "<script>alert" not in shown
+
+
+def test_more_than_five_notes_in_a_day_are_not_taken(browser: Client, entrant: Entrant) -> None:
+    for number in range(5):
+        tell(browser, entrant, f"Note {number}")
+    assert "Nothing was passed on" in tell(browser, entrant, "Note 5")
+    assert InboundText.objects.count() == 5
+
+
+def test_who_opens_the_link_sees_that_something_was_written_and_not_what(
+    browser: Client, entrant: Entrant
+) -> None:
+    tell(browser, entrant, "My knee hurts")
+    shown = page(browser, entrant)
+    assert "Kept for the organiser" in shown
+    assert "knee" not in shown
+    InboundText.objects.update(forwarded_at=entrant.created_at)
+    assert "Passed on to the organiser" in page(browser, entrant)
+
+
+def test_a_note_is_mailed_to_the_contact_with_an_address_to_answer_to(
+    browser: Client, settings: Settings
+) -> None:
+    person = make_entrant(make_event(), mobile="")
+    tell(browser, person, "My name is spelt wrong")
+    with Postbox() as box:
+        settings.EMAIL_URL = box.email_url
+        assert forwarding.forward() == 1
+        [mail] = box.emails
+    said = mail.message.get_content()
+    assert mail.recipient == person.event.contact_email
+    assert "wrote on their page" in str(mail.message["Subject"])
+    assert "My name is spelt wrong" in said
+    assert person.email in said
+
+
+def test_a_note_goes_with_the_person(browser: Client, entrant: Entrant) -> None:
+    tell(browser, entrant, "My knee hurts")
+    privacy.erase(entrant)
+    assert InboundText.objects.get().body == ""
