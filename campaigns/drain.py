@@ -86,6 +86,8 @@ class Drain:
         self.channel = channel
         self.alerts_only = alerts_only
         self.unknown = circuit.UnknownRefusals()
+        self.in_hand = False
+        """Whether a claim was asked for and its end is not in the database: also where its answer never came."""
         self.fitting = FIRST_EMAILS
         self.slice_ends = 0.0
 
@@ -127,9 +129,10 @@ class Drain:
         """
         now = clock.now()
         try:
-            if self.journal.pending:
+            if self.in_hand or self.journal.pending:
                 ledger.replay(self.journal.name, self.journal.read(), now)
                 self.journal.clear()
+                self.in_hand = False
             ledger.replay_the_dead(settings.JOURNAL_FOLDER, now)
         except OSError as error:
             said = f"The journal cannot be written ({error.strerror}): see to {settings.JOURNAL_FOLDER}."
@@ -149,6 +152,7 @@ class Drain:
             time.sleep(min(grant.start_delay, STOP_SIGNAL_AGE))
             return True
         signal = StopSignal()
+        self.in_hand = True
         claim = ledger.claim(
             self.channel,
             turn.step,
@@ -160,6 +164,7 @@ class Drain:
         if claim.groups:
             self._send(claim, signal, turn.pacing, grant)
         else:
+            self.in_hand = False
             circuit.unused(self.channel, allowed, now)
         return bool(claim.groups or claim.passed_over)
 
@@ -198,7 +203,8 @@ class Drain:
         finally:
             block.settle()
             self.journal.clear()
-        self._fit(len(block.results), time.monotonic() - begun)
+            self.in_hand = False
+        self._fit(block.settled, time.monotonic() - begun)
         block.act_on_refusals(step)
 
     def _fit(self, sent: int, seconds: float) -> None:
@@ -278,6 +284,7 @@ class Block:
     hashes: dict[int, str] = field(default_factory=dict)
     shut: bool = False
     accepted: bool = False
+    settled: int = 0
     settled_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -363,6 +370,7 @@ class Block:
 
     def _settle_results(self) -> None:
         ledger.settle(self.channel, self.results, clock.now())
+        self.settled += len(self.results)
         self.results = []
         self.settled_at = time.monotonic()
 

@@ -25,7 +25,7 @@ from people import (
     the_step,
 )
 
-from campaigns import campaign, circuit, journal, ledger, view_link
+from campaigns import campaign, circuit, journal, ledger, rendering, view_link
 from campaigns.channels.outcomes import Outcome
 from campaigns.drain import Block, Drain, free_slots, hold_slot
 from campaigns.journal import Journal, JournalFull
@@ -733,3 +733,64 @@ def test_answers_that_could_not_be_settled_in_between_are_settled_at_the_end(box
     drain()
     assert states() == {"sent": 5}
     assert len(box.emails) == 5
+
+
+def test_a_block_grows_with_what_was_settled_on_the_way(box, monkeypatch):
+    monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
+    a_send(60)
+    sizes = []
+    fit = Drain._fit
+    monkeypatch.setattr(
+        Drain, "_fit", lambda self, sent, seconds: (sizes.append(sent), fit(self, sent, seconds))
+    )
+    drain()
+    assert sum(sizes) == 60
+
+
+# What was claimed is never left behind by a process that lives on
+
+
+def test_a_claim_whose_answer_was_lost_is_given_back_by_the_next_slice(box, monkeypatch):
+    a_send(3)
+    claim, lost = ledger.claim, []
+
+    def lose_the_first_answer(*args, **words):
+        found = claim(*args, **words)
+        if not lost:
+            lost.append(found)
+            raise OSError("the connection broke after the commit")
+        return found
+
+    monkeypatch.setattr(ledger, "claim", lose_the_first_answer)
+    sending = Drain(Channel.EMAIL)
+    with time_machine.travel(DUE):
+        with pytest.raises(OSError, match="after the commit"):
+            sending.run(10)
+        assert Outbox.objects.exclude(lease_until=None).count() == 3
+        sending.run(10)
+        sending.carrier.close()
+    assert states() == {"sent": 3}
+    assert len(box.emails) == 3
+
+
+def test_a_step_that_could_not_be_read_nor_given_back_is_given_back_by_the_next_slice(box, monkeypatch):
+    a_send(3)
+    failures = iter([OSError("gone"), OSError("still gone")])
+
+    def fail_once(real):
+        def act(*args, **words):
+            for error in failures:
+                raise error
+            return real(*args, **words)
+
+        return act
+
+    monkeypatch.setattr("campaigns.rendering.message_of", fail_once(rendering.message_of))
+    monkeypatch.setattr(ledger, "release", fail_once(ledger.release))
+    sending = Drain(Channel.EMAIL)
+    with time_machine.travel(DUE):
+        with pytest.raises(OSError, match="still gone"):
+            sending.run(10)
+        sending.run(10)
+        sending.carrier.close()
+    assert states() == {"sent": 3}
