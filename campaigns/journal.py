@@ -94,6 +94,8 @@ class Journal:
         except OSError as error:
             raise JournalFull(_cannot(str(error.strerror), self.path)) from error
         if written != len(line):
+            # Without its end the fragment would swallow the next line as well.
+            os.ftruncate(self.descriptor, os.fstat(self.descriptor).st_size - written)
             raise JournalFull(_cannot("the disk is full", self.path))
 
 

@@ -1,6 +1,7 @@
 """The journal: it tells a dead process's story, ignores what was cut short, and never speaks for the living."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -47,6 +48,20 @@ def test_a_torn_last_line_is_not_read(tmp_path):
     for length in range(1, len(whole)):
         own.path.write_bytes(whole + whole[:length])
         assert set(own.read()) == {(1, 1)}
+
+
+def test_a_line_that_a_full_disk_cut_short_does_not_swallow_the_next(tmp_path):
+    own = Journal.open(tmp_path)
+    own.handing([(1, 1)], 7)
+    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (own.path.stat().st_size + 5, hard))
+    try:
+        with pytest.raises(JournalFull):
+            own.answered(1, Answer("accepted"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+    own.handing([(2, 1)], 7)
+    assert set(own.read()) == {(1, 1), (2, 1)}
 
 
 def test_a_killed_owner_is_taken_over_and_a_living_one_is_not(tmp_path):
