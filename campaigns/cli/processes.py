@@ -18,7 +18,8 @@ from config.environment import SERVICE_VARIABLE
 PR_SET_PDEATHSIG = 1
 
 GRACE = 90.0
-"""Seconds a process may take to end: a slice and the longest wait for a provider's answer fit in."""
+"""Seconds a process may take to end: a slice and the answer of any usual mail server fit in. One that takes minutes for
+the answer to a dot leaves a doubt for each open connection, which is recorded and settled; no deploy waits for it."""
 
 SETTLED = 10.0
 """Seconds a process must have run for its next start to come at once and not after a rest."""

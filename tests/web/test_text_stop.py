@@ -143,5 +143,5 @@ def test_a_client_is_known_by_its_network(
 def test_a_text_s_link_leads_on_to_the_race_s_pages(browser: Client) -> None:
     event = make_event(info_url="https://run.example/day", deferral_url="javascript:alert(1)")
     page = browser.get(f"/s/{make_entrant(event).short_code}").content.decode()
-    assert '<a href="https://run.example/day">Race day information</a>' in page
+    assert 'href="https://run.example/day">Race day information</a>' in page
     assert "javascript" not in page
