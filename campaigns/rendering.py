@@ -186,7 +186,7 @@ def message_of(step: Step, channel: Channel, version_id: int | None = None) -> M
     assert version_id is not None
     event = step.campaign.event
     review = sign_off.review_of(version_id)
-    compiled = compiled_version(version_id, channel, event.colour, review, station_of(step))
+    compiled = compiled_version(version_id, channel, event.colour, review, station_of(step), event.logo_url)
     return Message(
         version_id=version_id,
         channel=channel,
@@ -216,12 +216,13 @@ def compiled_version(
     colour: str,
     review: content.Review | None,
     station: content.Station | None = None,
+    logo: str = "",
 ) -> content.CompiledEmail | content.CompiledSms:
     """A version never changes, so it is compiled once in a process, and anew when it is signed off."""
     version = Version.objects.select_related("template").get(id=version_id)
     if channel == Channel.SMS:
         return content.compile_sms(version.template.name, version.source)
-    name, brand = version.template.name, content.Brand(colour)
+    name, brand = version.template.name, content.Brand(colour, logo)
     return content.compile_email(name, version.source, layout(), brand=brand, review=review, station=station)
 
 

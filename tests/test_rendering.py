@@ -327,3 +327,20 @@ def test_a_planned_email_knows_its_station_and_two_of_one_moment_share_it(db):
         "text": None, "off": of(2, 4),
     }  # fmt: skip
     assert rendering.station_of(an_alert(loaded)) is None
+
+
+# The logo
+
+
+def test_an_events_logo_stands_above_its_name_with_words_for_who_cannot_see_it(db):
+    event = an_event(logo_url="https://example.org/logo.png")
+    _, parsed = finished(event)
+    html = parsed.get_body(("html",)).get_content()
+    assert html.count("<img ") == 1
+    assert 'src="https://example.org/logo.png"' in html
+    assert 'alt="Run Reigate"' in html
+
+
+def test_without_a_logo_there_is_no_picture_at_all(db):
+    _, parsed = finished(an_event())
+    assert "<img" not in parsed.get_body(("html",)).get_content()

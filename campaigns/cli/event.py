@@ -50,6 +50,9 @@ event.add_command(staff)
 @click.option("--info-url", default="", help="The event's information page.")
 @click.option("--deferral-url", default="", help="Where a place is moved or given back.")
 @click.option("--colour", default="#14573D", show_default=True, help="The event's own, as #RRGGBB.")
+@click.option(
+    "--logo-url", default="", help="A picture for the top of every email, at most 40 px high there."
+)
 @json_option
 @as_option
 def create(

@@ -84,7 +84,7 @@ def check_details(details: dict[str, str]) -> None:
         if not re.fullmatch(r"(https?://\S+)?", details[option]):
             raise Refused(f"--{option.replace('_', '-')} must be a web address that starts with https://.")
     try:
-        Brand(details["colour"])
+        Brand(details["colour"], details["logo_url"])
     except ContentError as error:
         refuse(error)
 

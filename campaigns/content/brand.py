@@ -15,13 +15,19 @@ _READABLE = (
 
 @dataclass(frozen=True)
 class Brand:
-    """What an event may choose about the look of its messages: one colour, as #RRGGBB."""
+    """What an event may choose about the look of its messages: one colour, as #RRGGBB, and the address of a logo.
+
+    The logo is fetched by the reader's mail program alone, and is the same address for everyone.
+    """
 
     colour: str = PINE
+    logo: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"#[0-9A-Fa-f]{6}", self.colour):
             raise ContentError("the event's colour must be written as # and six hex digits, such as #14573D")
+        if self.logo and not re.fullmatch(r"https://[^\s\"'<>]{1,500}", self.logo):
+            raise ContentError("the event's logo must be a web address that starts with https://")
 
     @property
     def band(self) -> str:

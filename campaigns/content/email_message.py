@@ -183,6 +183,7 @@ def _filled_once(
         "subject": tags.hide(front.subject),
         "preheader": tags.hide(front.preheader),
         "band": brand.band,
+        "logo": brand.logo,
         "stop_words": _STOP_WORDS.get(front.purpose, ""),
         "disclaimer_html": Markup(disclaimer.html) if front.health else "",  # noqa: S704 - our own fixed words
         "disclaimer_text": plain_text.write(disclaimer.tree, tags) if front.health else "",

@@ -29,6 +29,12 @@ class Event(models.Model):
     info_url = models.TextField(blank=True, default="")
     deferral_url = models.TextField(blank=True, default="")
     contact_email = models.TextField(blank=True, default="", help_text="Reply-To: a mailbox someone reads")
+    logo_url = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="shown at the top of every email; the same for everyone",
+    )
     contact_confirmed = models.TextField(
         blank=True, default="", db_default="", help_text="the contact that somebody has proved to read"
     )

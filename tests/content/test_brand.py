@@ -33,3 +33,18 @@ def test_contrast_is_measured_as_wcag_does() -> None:
 def test_anything_but_six_hex_digits_is_refused(colour: str) -> None:
     with pytest.raises(ContentError, match="six hex digits"):
         Brand(colour)
+
+
+@pytest.mark.parametrize(
+    "logo",
+    [
+        "http://a.example/x.png",
+        "javascript:alert(1)",
+        "https://a.example/x y",
+        'https://a"onerror=x',
+        "x.png",
+    ],
+)
+def test_a_logo_that_is_no_web_address_is_refused(logo: str) -> None:
+    with pytest.raises(ContentError, match="logo"):
+        Brand(logo=logo)
