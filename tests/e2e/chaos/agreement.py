@@ -12,7 +12,8 @@ from chaos.victims import Toll
 LEDGER = """
     SELECT d.id, d.channel, d.state, d.message_id, e.email, e.mobile, o.delivery_id IS NOT NULL,
         array_remove(array_agg(a.provider_ref), NULL)
-            || array(SELECT r.ref FROM receipts r WHERE r.delivery = d.id), bool_or(COALESCE(a.outcome = 'doubtful', false))
+            || array(SELECT r.ref FROM receipts r WHERE r.delivery = d.id),
+        bool_or(COALESCE(a.outcome = 'doubtful', false))
     FROM deliveries d JOIN entrants e ON e.id = d.entrant_id
     LEFT JOIN outbox o ON o.delivery_id = d.id LEFT JOIN attempts a ON a.delivery_id = d.id
     GROUP BY d.id, e.id, o.delivery_id ORDER BY d.id"""
