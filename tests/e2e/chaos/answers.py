@@ -88,10 +88,12 @@ def late(seconds: float = 90.0, count: int = 300, say: Callable[[str], None] = l
         begun = time.monotonic()
         campaign(station, texts=False)
         wait_until(
-            lambda: sinks.mail.arrived() >= count, seconds - 10, lambda: f"{sinks.mail.arrived()} of {count}"
+            lambda: sinks.mail.arrived() >= count - 1,  # the mail server keeps a mail when it answers
+            seconds - 10,
+            lambda: f"{sinks.mail.arrived()} of {count}",
         )
         others = time.monotonic() - begun
-        say(f"all {count} have arrived after {others:.0f} s")
+        say(f"all others of {count} have arrived after {others:.0f} s")
         wait_until(lambda: settled(station), seconds + 60, lambda: str(station.states()))
         took = time.monotonic() - begun
         arrived = Counter(email.recipient for email in sinks.each_email())
@@ -101,7 +103,7 @@ def late(seconds: float = 90.0, count: int = 300, say: Callable[[str], None] = l
         found.demand(doubts == 0, f"{doubts} doubts")
         found.demand(took >= seconds, f"all was settled after {took:.0f} s: nothing was answered late")
         found.figures |= {
-            "all arrived after, s": f"{others:.0f}",
+            "all others arrived after, s": f"{others:.0f}",
             "all settled after, s": f"{took:.0f}",
             "doubts": doubts,
         }
