@@ -81,8 +81,9 @@ def people_of(event: Event) -> Iterator[tuple[dict[str, str], bool]]:
 
 
 def send_all() -> None:
-    """One tick, and everything that is due by email."""
-    scheduler.tick()
+    """All that is due is opened, and everything that is due by email is sent."""
+    while scheduler.tick().more:
+        pass
     drain = Drain(Channel.EMAIL)
     while drain.run():
         pass
