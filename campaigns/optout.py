@@ -33,6 +33,7 @@ class Stop:
 TIPS_BY_EMAIL = Stop(Channel.EMAIL, Scope.TIPS_AND_SPONSOR, (Purpose.TIPS, Purpose.SPONSOR))
 TIPS_BY_TEXT = Stop(Channel.SMS, Scope.TIPS_AND_SPONSOR, (Purpose.TIPS, Purpose.SPONSOR))
 ALL_TEXTS = Stop(Channel.SMS, Scope.ALL, tuple(Purpose))
+_TIPS = (TIPS_BY_EMAIL, TIPS_BY_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,16 @@ def stop_tips_by_text(entrant: Entrant, source: str = PAGE) -> bool:
     return _stop(entrant, TIPS_BY_TEXT, source)
 
 
+@transaction.atomic
+def stop_tips(entrant: Entrant, source: str = PAGE) -> bool:
+    """No more tips and sponsor messages on any channel. One press at one moment: `undo_tips` takes back just that."""
+    at = clock.now()
+    changed = [_withdraw(entrant, stop, source, at) for stop in _TIPS]
+    if any(changed):
+        _bump(*(_people(entrant, stop.channel) for stop in _TIPS))
+    return any(changed)
+
+
 def stop_all_texts(entrant: Entrant, source: str = PAGE) -> bool:
     """No more texts of any kind to this entrant's number, alerts too; as `stop_tips_by_email`."""
     return _stop(entrant, ALL_TEXTS, source)
@@ -107,26 +118,51 @@ def undo(entrant: Entrant, stop: Stop, wording: str) -> bool:
     found = _own_stop(entrant, stop)
     if found is None:
         return False
-    found.delete()
-    withdrawn = _consents(entrant, stop).filter(granted=False, withdrawn_at=found.at)
-    _answer(withdrawn, granted=True, withdrawn_at=None, source=f"{PAGE}, undone", wording=wording)
+    _take_back(entrant, stop, found, wording)
     _bump(_people(entrant, stop.channel))
     return True
 
 
 @transaction.atomic
-def choose(entrant: Entrant, channel: Channel, wanted: Collection[Purpose], wording: str) -> bool:
+def undo_tips(entrant: Entrant, wording: str) -> bool:
+    """Takes back the last press that stopped tips, on the channels that it stopped; as `undo`.
+
+    What was stopped on the other channel by a press of its own before stays stopped.
+    """
+    found = [(stop, row) for stop in _TIPS if (row := _own_stop(entrant, stop))]
+    if not found:
+        return False
+    last = max(row.at for _, row in found)
+    for stop, row in found:
+        if row.at == last:
+            _take_back(entrant, stop, row, wording)
+    _bump(*(_people(entrant, stop.channel) for stop, _ in found))
+    return True
+
+
+@transaction.atomic
+def choose(
+    entrant: Entrant,
+    channel: Channel,
+    wanted: Collection[Purpose],
+    wording: str,
+    offered: Collection[Purpose] | None = None,
+    at: datetime | None = None,
+) -> bool:
     """Sets what an address gets on a channel to what its owner has ticked; returns whether anything changed.
 
-    Of an email address tips and sponsor messages can be chosen, of a phone news of the race as well. Who unticks tips
+    Of an email address tips and sponsor messages can be chosen, of a phone news of the race as well. `offered` are
+    those that could be ticked (None: all of them): the others stay as they are. Who unticks tips
     and sponsor has stopped them for everyone on the address; a tick takes one's own stop back. What a bounce, a
-    complaint, STOP or a person closed stays closed. `wording` is what stood beside the ticks.
+    complaint, STOP or a person closed stays closed. `wording` is what stood beside the ticks. Choices on two
+    channels by one press have one moment, `at` (None: now).
     """
-    ticked = set(CHOICES[channel]) & set(wanted)
-    changed = _open_or_close(entrant, channel, ticked)
+    asked = set(CHOICES[channel] if offered is None else offered)
+    ticked = asked & set(wanted)
+    changed, since = _open_or_close(entrant, channel, asked, ticked, at or clock.now())
     consents = Consent.objects.filter(entrant__in=_people(entrant, channel), channel=channel)
-    off = consents.filter(granted=True, purpose__in=set(CHOICES[channel]) - ticked)
-    changed |= bool(_answer(off, granted=False, withdrawn_at=clock.now(), source=PAGE))
+    off = consents.filter(granted=True, purpose__in=asked - ticked)
+    changed |= bool(_answer(off, granted=False, withdrawn_at=since, source=PAGE))
     on = consents.filter(
         Q(entrant=entrant) | Q(withdrawn_at__isnull=False), granted=False, purpose__in=ticked
     )
@@ -144,16 +180,23 @@ CHOICES = {
 """What can be ticked: an email about the race itself comes with the entry, a text of any kind needs a yes."""
 
 
-def _open_or_close(entrant: Entrant, channel: Channel, ticked: Collection[Purpose]) -> bool:
-    """Takes back the owner's own stops where something is ticked; without tips and sponsor these are stopped."""
+def _open_or_close(
+    entrant: Entrant, channel: Channel, asked: Collection[Purpose], ticked: Collection[Purpose], at: datetime
+) -> tuple[bool, datetime]:
+    """Takes back the owner's own stops where something is ticked; without tips and sponsor these are stopped.
+
+    Returns whether that changed anything, and the moment that what is withdrawn bears, by which `undo` finds it.
+    """
     tips = TIPS_BY_EMAIL if channel == Channel.EMAIL else TIPS_BY_TEXT
     stops = [ALL_TEXTS] if channel == Channel.SMS and ticked else []
     wants_tips = bool(set(ticked) & set(tips.purposes))
     own = [found for stop in [*stops, *([tips] if wants_tips else [])] if (found := _own_stop(entrant, stop))]
     for found in own:
         found.delete()
-    closed = False if wants_tips else _close(entrant, tips)[0]
-    return bool(own) or closed
+    if wants_tips or not set(asked) & set(tips.purposes):
+        return bool(own), at
+    closed, since = _close(entrant, tips, at)
+    return bool(own) or closed, since
 
 
 def _first_yes(entrant: Entrant, channel: Channel, purposes: Collection[Purpose], wording: str) -> bool:
@@ -170,9 +213,16 @@ def _first_yes(entrant: Entrant, channel: Channel, purposes: Collection[Purpose]
 
 @transaction.atomic
 def stop_by_reply(organiser_id: int, number: str) -> bool:
-    """Whoever has this number answered STOP: no more texts from this organiser; whether that changed anything."""
+    """Whoever has this number answered STOP: no more texts from this organiser; whether that changed anything.
+
+    It takes the place of a stop on a page, which whoever holds the link could undo, and of a bad number, which
+    this one is not: from now on START takes it back and nothing else.
+    """
     hashed = hash_of(Channel.SMS, number)
-    row, added = _closed(organiser_id, Channel.SMS, hashed, Scope.ALL, SuppressionReason.STOP)
+    row, added = _closed(organiser_id, Channel.SMS, hashed, Scope.ALL, SuppressionReason.STOP, clock.now())
+    if row.reason in (SuppressionReason.UNSUBSCRIBED, SuppressionReason.BAD_NUMBER):
+        row.reason, added = SuppressionReason.STOP, True
+        row.save(update_fields=["reason"])
     people = _people_at(organiser_id, Channel.SMS, hashed)
     granted = Consent.objects.filter(entrant__in=people, channel=Channel.SMS, granted=True)
     withdrew = _answer(granted, granted=False, withdrawn_at=row.at, source=BY_REPLY)
@@ -259,7 +309,7 @@ def suppress_hash(
     It leaves the event's row alone: the ledger calls this while settling, and a suppression alone never
     adds anyone to a step. The row stays locked until the commit: close several in the order of their hashes.
     """
-    _, added = _closed(organiser_id, channel, address_hash, scope, reason)
+    _, added = _closed(organiser_id, channel, address_hash, scope, reason, clock.now())
     return added
 
 
@@ -270,28 +320,45 @@ def hash_of(channel: Channel, address: str) -> bytes:
 
 @transaction.atomic
 def _stop(entrant: Entrant, stop: Stop, source: str) -> bool:
-    added, since = _close(entrant, stop)
+    changed = _withdraw(entrant, stop, source, clock.now())
+    if changed:
+        _bump(_people(entrant, stop.channel))
+    return changed
+
+
+def _withdraw(entrant: Entrant, stop: Stop, source: str, at: datetime) -> bool:
+    """Closes the address and withdraws the consents; the caller bumps the revision, as its last act."""
+    added, since = _close(entrant, stop, at)
     # All that a stop withdraws bears the moment of the stop that stands, so that `undo` finds it by that.
     granted = _consents(entrant, stop).filter(granted=True)
     withdrew = _answer(granted, granted=False, withdrawn_at=since, source=source)
-    if added or withdrew:
-        _bump(_people(entrant, stop.channel))
     return added or withdrew > 0
 
 
-def _close(entrant: Entrant, stop: Stop) -> tuple[bool, datetime]:
+def _take_back(entrant: Entrant, stop: Stop, found: Suppression, wording: str) -> None:
+    found.delete()
+    withdrawn = _consents(entrant, stop).filter(granted=False, withdrawn_at=found.at)
+    _answer(withdrawn, granted=True, withdrawn_at=None, source=f"{PAGE}, undone", wording=wording)
+
+
+def _close(entrant: Entrant, stop: Stop, at: datetime) -> tuple[bool, datetime]:
     """Suppresses the entrant's address if there is one; whether that is new, and since when it is closed."""
     address_hash = _address_hash(entrant, stop.channel)
     if address_hash is None:
-        return False, clock.now()
+        return False, at
     row, added = _closed(
-        entrant.event.organiser_id, stop.channel, address_hash, stop.scope, SuppressionReason.UNSUBSCRIBED
+        entrant.event.organiser_id, stop.channel, address_hash, stop.scope, SuppressionReason.UNSUBSCRIBED, at
     )
     return added, row.at
 
 
 def _closed(
-    organiser_id: int, channel: Channel, address_hash: bytes, scope: Scope, reason: SuppressionReason
+    organiser_id: int,
+    channel: Channel,
+    address_hash: bytes,
+    scope: Scope,
+    reason: SuppressionReason,
+    at: datetime,
 ) -> tuple[Suppression, bool]:
     """The suppression, made or found, and whether it is new. It is locked: an undo at once waits its turn."""
     return Suppression.objects.select_for_update(no_key=True).get_or_create(
@@ -299,7 +366,7 @@ def _closed(
         channel=channel,
         address_hash=address_hash,
         scope=scope,
-        defaults={"reason": reason, "at": clock.now()},
+        defaults={"reason": reason, "at": at},
     )
 
 
@@ -333,9 +400,10 @@ def _answer(
     return len(found)
 
 
-def _bump(people: QuerySet[Entrant]) -> None:
+def _bump(*people: QuerySet[Entrant]) -> None:
     """Raises the revision of these people's events, in id order: the last act of a transaction."""
-    for event_id in people.order_by("event_id").values_list("event_id", flat=True).distinct():
+    events = {event for some in people for event in some.values_list("event_id", flat=True).distinct()}
+    for event_id in sorted(events):
         revision.bump(event_id)
 
 

@@ -347,3 +347,28 @@ def test_presses_and_undos_at_once_never_end_half_done() -> None:
         at_once(press, undo, press, undo)
         stopped = Suppression.objects.exists()
         assert ({EMAIL_TIPS, EMAIL_SPONSOR} <= granted(entrant)) is not stopped
+
+
+def test_stop_and_start_by_reply_open_a_number_that_was_taken_for_bad() -> None:
+    event = make_event()
+    entrant = make_entrant(event)
+    bad = (event.organiser_id, Channel.SMS, bytes(entrant.mobile_hash or b""), Scope.ALL)
+    optout.suppress_hash(*bad, SuppressionReason.BAD_NUMBER)
+    assert optout.stop_by_reply(event.organiser_id, entrant.mobile)
+    assert suppressions() == {("sms", "all", "stop")}
+    assert optout.start_by_reply(event.organiser_id, entrant.mobile, "START")
+    assert not suppressions()
+    assert granted(entrant) == set(EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    "reason", [SuppressionReason.BY_HAND, SuppressionReason.COMPLAINT, SuppressionReason.ERASED]
+)
+def test_start_by_reply_lifts_nothing_that_somebody_else_closed(reason: SuppressionReason) -> None:
+    event = make_event()
+    entrant = make_entrant(event)
+    closed = (event.organiser_id, Channel.SMS, bytes(entrant.mobile_hash or b""), Scope.ALL)
+    optout.suppress_hash(*closed, reason)
+    optout.stop_by_reply(event.organiser_id, entrant.mobile)
+    assert not optout.start_by_reply(event.organiser_id, entrant.mobile, "START")
+    assert suppressions() == {("sms", "all", reason)}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from campaigns import ledger, optout, rendering, view_link
+from campaigns import clock, ledger, optout, rendering, view_link
 from campaigns.models import Delivery, Entrant, InboundText
 from campaigns.models.receipts import InboundKind
 from campaigns.models.words import Channel, Purpose
@@ -40,6 +40,7 @@ MOST_SENT = 30
 class Choice:
     """One kind of message on one channel, with a box to tick; `fixed` is why it cannot be ticked, or empty."""
 
+    purpose: Purpose
     name: str
     words: str
     about: str
@@ -81,12 +82,15 @@ def shown(entrant: Entrant, now: datetime) -> dict[str, object]:
 
 
 def choose(entrant: Entrant, form: QueryDict) -> None:
-    """Sets what was ticked, on each channel that the entrant has an address for."""
-    ticked = set(form.getlist("on"))
+    """Sets what was ticked. A box that nobody can tick is not sent along by a browser: its kind stays as it is."""
+    ticked, at = set(form.getlist("on")), clock.now()
     for channel, has in ((Channel.EMAIL, entrant.email), (Channel.SMS, entrant.mobile_ok and entrant.mobile)):
-        if has:
-            purposes = [p for p in optout.CHOICES[channel] if f"{channel}-{p}" in ticked]
-            optout.choose(entrant, channel, purposes, "; ".join(WORDING[channel, p] for p in purposes))
+        boxes = _choices(optout.standing(entrant, channel), bool(has))
+        offered = [box.purpose for box in boxes if not box.fixed]
+        if offered:
+            wanted = [purpose for purpose in offered if f"{channel}-{purpose}" in ticked]
+            wording = "; ".join(WORDING[channel, purpose] for purpose in wanted)
+            optout.choose(entrant, channel, wanted, wording, offered, at)
 
 
 def messages_to_come(entrant: Entrant, now: datetime) -> list[Message]:
@@ -169,7 +173,7 @@ def _choices(standing: optout.Standing, has_address: bool) -> list[Choice]:
     stop = optout.TIPS_BY_EMAIL if channel == Channel.EMAIL else optout.TIPS_BY_TEXT
     return [
         Choice(
-            f"{channel}-{purpose}", WORDING[channel, purpose], ABOUT[purpose], is_on[purpose],
+            purpose, f"{channel}-{purpose}", WORDING[channel, purpose], ABOUT[purpose], is_on[purpose],
             _why_fixed(standing, stop, purpose),
         )
         for purpose in optout.CHOICES[channel]

@@ -63,12 +63,9 @@ def _press_on_email(entrant: Entrant, form: QueryDict) -> str:
     elif press == "tell":
         return "told" if notes.take(entrant, form.get("words", "")) else "not-told"
     elif press == "undo-tips":
-        stops = (optout.TIPS_BY_EMAIL, optout.TIPS_BY_TEXT)
-        undone = [optout.undo(entrant, stop, wording="Send me tips again") for stop in stops]
-        return press if any(undone) else ""
+        return press if optout.undo_tips(entrant, wording="Send me tips again") else ""
     else:
-        optout.stop_tips_by_email(entrant)
-        optout.stop_tips_by_text(entrant)
+        optout.stop_tips(entrant)
         return "stop-tips"
     return press
 

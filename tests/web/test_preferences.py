@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 from reigate import (
     EMAIL_SPONSOR,
     EMAIL_TIPS,
+    EVERYTHING,
     SMS_SERVICE,
     SMS_SPONSOR,
     SMS_TIPS,
@@ -24,7 +25,7 @@ from reigate import (
 )
 from time_machine import travel
 
-from campaigns import campaign, ledger, privacy
+from campaigns import campaign, ledger, optout, privacy
 from campaigns.models import ConsentEvent, Delivery, Entrant, InboundText, Suppression
 from campaigns.models.words import Channel, Scope, SuppressionReason
 from campaigns.receipts import forwarding
@@ -466,3 +467,63 @@ def test_a_note_goes_with_the_person(browser: Client, entrant: Entrant) -> None:
     tell(browser, entrant, "My knee hurts")
     privacy.erase(entrant)
     assert InboundText.objects.get().body == ""
+
+
+# What one press did, and what it left alone
+
+
+def stop_by_text(entrant: Entrant) -> None:
+    optout.stop_by_reply(entrant.event.organiser_id, entrant.mobile)
+
+
+def start_by_text(entrant: Entrant) -> None:
+    optout.start_by_reply(entrant.event.organiser_id, entrant.mobile, "START")
+
+
+def test_undo_after_unticking_everything_brings_back_what_the_choice_took(
+    browser: Client, entrant: Entrant
+) -> None:
+    choose(browser, entrant, "sms-service")
+    browser.post(f"/u/{entrant.token}", {"press": "undo-tips"})
+    assert granted(entrant) == set(EVERYTHING)
+
+
+def test_undo_leaves_a_stop_of_tips_by_text_that_was_there_before_the_press(
+    browser: Client, entrant: Entrant
+) -> None:
+    optout.stop_tips_by_text(entrant)
+    browser.post(f"/u/{entrant.token}", {"press": "stop-tips"})
+    browser.post(f"/u/{entrant.token}", {"press": "undo-tips"})
+    assert EMAIL_TIPS in granted(entrant)
+    assert SMS_TIPS not in granted(entrant)
+    assert list(Suppression.objects.values_list("channel", "scope")) == [("sms", "tips_and_sponsor")]
+
+
+def test_a_choice_of_emails_leaves_texts_alone_that_a_stop_by_reply_has_closed(
+    browser: Client, entrant: Entrant
+) -> None:
+    stop_by_text(entrant)
+    assert page(browser, entrant).count(" disabled") == 3
+    choose(browser, entrant, "email-tips")
+    start_by_text(entrant)
+    assert {SMS_SERVICE, SMS_TIPS, SMS_SPONSOR} <= granted(entrant)
+    assert optout.standing(entrant, Channel.SMS).tips
+
+
+def test_a_choice_withdraws_nothing_that_could_not_be_ticked(browser: Client, entrant: Entrant) -> None:
+    hand = (entrant.event.organiser, Channel.SMS, entrant.mobile)
+    optout.suppress(*hand, Scope.TIPS_AND_SPONSOR, SuppressionReason.BY_HAND)
+    choose(browser, entrant, "email-tips", "sms-service")
+    optout.lift(*hand)
+    assert optout.standing(entrant, Channel.SMS).tips
+
+
+def test_a_stop_by_reply_cannot_be_undone_by_whoever_holds_the_link(
+    browser: Client, entrant: Entrant
+) -> None:
+    browser.post(f"/s/{entrant.short_code}", {"press": "stop-all"})
+    stop_by_text(entrant)
+    browser.post(f"/s/{entrant.short_code}", {"press": "undo-all"})
+    assert not optout.standing(entrant, Channel.SMS).alerts
+    start_by_text(entrant)
+    assert {SMS_SERVICE, SMS_TIPS, SMS_SPONSOR} <= granted(entrant)
