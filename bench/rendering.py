@@ -57,7 +57,7 @@ def _by_frame(message: rendering.Message, entrant: Claimed) -> bytes:
 def _by_package(message: rendering.Message, entrant: Claimed) -> bytes:
     assert message.email is not None
     rendered = message.email.render(message.values([entrant], NOW))
-    return content.build_email(rendered, message.headers, message.own_headers(entrant, NOW))
+    return content.build_email(rendered, message.headers, message.own_headers([entrant], NOW))
 
 
 def _microseconds(

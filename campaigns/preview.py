@@ -141,7 +141,7 @@ def as_test(found: Preview, to: str) -> Email | Sms:
     pieces = found.maker.pieces(found.group, found.leaves_at)
     marked = replace(pieces, subject=f"{TEST_SUBJECT}{pieces.subject}")
     tester = replace(found.group[0], address=to, message_id=f"{uuid4().hex}@{settings.MESSAGE_ID_DOMAIN}")
-    return found.maker.mail(marked, tester, clock.now())
+    return found.maker.mail(marked, [tester, *found.group[1:]], clock.now())
 
 
 def send_test(found: Preview, to: str) -> Outcome:

@@ -87,20 +87,21 @@ class Message:
 
     def finished_email(self, group: Sequence[Claimed], now: datetime) -> Email:
         """The carrier's mail as bytes. Raises ContentError, or MissingValue where a needed value is not known."""
-        return self.mail(self.pieces(group, now), group[0], now)
+        return self.mail(self.pieces(group, now), group, now)
 
     def pieces(self, group: Sequence[Claimed], now: datetime) -> content.EmailPieces:
         """The words of the carrier's mail. Raises what `finished_email` raises."""
         assert self.email is not None
         return self.email.render_pieces(self.values(group, now))
 
-    def mail(self, pieces: content.EmailPieces, carrier: Claimed, now: datetime) -> Email:
-        """These words as the carrier's mail. Raises ContentError."""
+    def mail(self, pieces: content.EmailPieces, group: Sequence[Claimed], now: datetime) -> Email:
+        """These words as the mail of the group's carrier. Raises ContentError."""
+        carrier = group[0]
         return Email(
             key=carrier.delivery,
             sender=self._sender[1],
             recipient=carrier.address,
-            data=self._frame.fill(pieces, self.own_headers(carrier, now)),
+            data=self._frame.fill(pieces, self.own_headers(group, now)),
         )
 
     def finished_sms(self, group: Sequence[Claimed], now: datetime) -> Sms:
@@ -151,16 +152,24 @@ class Message:
         assert self.email is not None
         return made_frame(self.headers, self.email)
 
-    def own_headers(self, carrier: Claimed, now: datetime) -> content.EntrantHeaders:
-        """What stands in the head of this entrant's mail alone. Raises ContentError."""
-        is_service = self.purpose == Purpose.SERVICE
+    def own_headers(self, group: Sequence[Claimed], now: datetime) -> content.EntrantHeaders:
+        """What stands in the head of this group's mail alone. Raises ContentError."""
+        carrier = group[0]
         return content.EntrantHeaders(
             to_email=carrier.address,
             message_id=f"<{carrier.message_id}>",
             date=now.astimezone(UTC),
-            unsubscribe_url="" if is_service else f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}",
+            unsubscribe_url=f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}"
+            if self._holds_tips(group)
+            else "",
             tracking=esp.headers(settings.EMAIL_ESP, attempt_code.code_of(carrier.token, carrier.claim)),
         )
+
+    def _holds_tips(self, group: Sequence[Claimed]) -> bool:
+        """Whether the mail brings these people what one click stops: also a part of news about the race."""
+        if self.purpose != Purpose.SERVICE:
+            return True
+        return self.email is not None and self.email.has_tips and bool(_agreed(group, Purpose.TIPS))
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from campaigns import content, rendering
 from campaigns.ledger import Claimed
@@ -72,6 +73,33 @@ def test_the_finished_mail_is_the_entrants_own(message: rendering.Message) -> No
         assert f"Bib {entrant.bib}.".encode() in mail.data
         assert other.entrant_token.encode() not in mail.data
         assert f"Bib {other.bib}.".encode() not in mail.data
+
+
+TIPS = "\n::: tips\nAn extra.\n:::\n"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "source", "agreed", "way_out"),
+    [
+        ("service", TIPS, (("tips",),), True),
+        ("service", TIPS, ((),), False),
+        ("service", TIPS, (("tips",), ()), False),  # a part is shown to a family when all have agreed
+        ("service", TIPS, (("tips",), ("tips", "sponsor")), True),
+        ("service", "", (("tips",),), False),
+        ("tips", "", ((),), True),
+    ],
+)
+def test_whoever_gets_tips_can_stop_them_with_one_click_in_the_mail_program(
+    message: rendering.Message, settings: Settings, purpose: str, source: str, agreed: tuple[str, ...],
+    way_out: bool,
+) -> None:  # fmt: skip
+    settings.PUBLIC_URL = "https://tips.example.org"
+    words = SOURCE.replace("purpose: tips", f"purpose: {purpose}") + source
+    made = replace(message, purpose=purpose, email=content.compile_email("news", words, rendering.layout()))
+    group = [replace(who, agreed=said) for who, said in zip((ZOE, BEN), agreed, strict=False)]
+    data = made.finished_email(group, NOW).data
+    assert (b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in data) is way_out
+    assert (b"An extra." in data) is (way_out and bool(source))
 
 
 def test_blocks_of_one_step_share_a_frame(message: rendering.Message) -> None:

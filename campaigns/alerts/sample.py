@@ -72,4 +72,4 @@ def as_test(
         text = message.finished_sms([tester], now)
         return replace(text, body=f"{TEST_TEXT}{text.body}", status_callback="")
     pieces = message.pieces([tester], now)
-    return message.mail(replace(pieces, subject=f"{TEST_SUBJECT}{pieces.subject}"), tester, now)
+    return message.mail(replace(pieces, subject=f"{TEST_SUBJECT}{pieces.subject}"), [tester], now)

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from campaigns.content import claims, front_matter, markdown, plain_text, safety
 from campaigns.content.brand import Brand
-from campaigns.content.errors import ContentError, Source
+from campaigns.content.errors import ContentError
 from campaigns.content.front_matter import FrontMatter, person_date
 from campaigns.content.placeholders import Placeholder, fill
 from campaigns.content.sandbox import MAX_LINES, MAX_SOURCE, CheckedTemplate, check, compile_template
@@ -83,6 +83,8 @@ class CompiledEmail:
     subject: CheckedTemplate
     html: CheckedTemplate
     text: CheckedTemplate
+    has_tips: bool = False
+    """Whether this is news about the race with a part that needs consent, and so a way to stop that part."""
 
     @property
     def placeholders(self) -> frozenset[str]:
@@ -148,16 +150,12 @@ def compile_email(
         body_source, tags.hide(body_source), tags, safety=front.safety, purpose=front.purpose
     )
     once = _filled_once(front, tags, brand or Brand(), review)
-    once |= {"station": station, "has_tips": _holds_tips(front, body_source)}
+    has_tips = front.purpose == "service" and "::: tips" in body_source.text
+    once |= {"station": station, "has_tips": has_tips}
     html = _html_template(name, layout, {**once, **_title_and_rest(body.html)}, tags)
     text = _text_template(name, layout, {**once, "body": plain_text.write(body.tree, tags)}, tags)
     subject = compile_template(name, front.subject.text, html=False)
-    return CompiledEmail(name, front, subject, html, text)
-
-
-def _holds_tips(front: FrontMatter, body: Source) -> bool:
-    """Whether this is news about the race with a part that needs consent, and so a way to stop that part."""
-    return front.purpose == "service" and "::: tips" in body.text
+    return CompiledEmail(name, front, subject, html, text, has_tips)
 
 
 def _title_and_rest(html: str) -> dict[str, object]:

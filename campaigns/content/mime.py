@@ -84,7 +84,7 @@ class EntrantHeaders:
     to_email: str
     message_id: str  # with its angle brackets; made once per delivery, kept by a resend
     date: datetime  # aware
-    unsubscribe_url: str = ""  # needed unless the purpose is service
+    unsubscribe_url: str = ""  # needed unless the purpose is service; there only if a part is tips
     unsubscribe_mailto: str = ""  # an address
     tracking: tuple[
         tuple[str, str], ...
@@ -116,8 +116,11 @@ def _refuse_bad_word(name: str, word: str) -> None:
 
 
 def ways_out(purpose: str, own: EntrantHeaders) -> list[tuple[str, str]]:
-    """The headers by which mail programs offer to unsubscribe, none for a service mail. Raises ContentError."""
-    if purpose == "service":
+    """The headers by which mail programs offer to unsubscribe. Raises ContentError.
+
+    A service mail has none, unless a part of it is tips for its reader: then it has the link of those.
+    """
+    if purpose == "service" and not own.unsubscribe_url:
         return []
     if not own.unsubscribe_url.startswith(("https://", "http://")):
         raise ContentError("tips and sponsor emails need unsubscribe_url, starting with https://")

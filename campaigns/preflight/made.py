@@ -120,7 +120,7 @@ def _make_one(group: Group, made: Made) -> None:
     people = [one.facts for one in group]
     if message.email is not None:
         pieces = message.pieces(people, at)
-        made.largest_bytes = max(made.largest_bytes, len(message.mail(pieces, people[0], at).data))
+        made.largest_bytes = max(made.largest_bytes, len(message.mail(pieces, people, at).data))
         written = "".join((*pieces.html, *pieces.text))
     else:
         written = message.finished_sms(people, at).body

@@ -101,9 +101,16 @@ def test_all_headers_of_a_tip_are_there_in_raw_bytes(build: Build) -> None:
 
 @by_both_makers
 def test_a_service_message_has_no_way_out_and_is_marked_automatic(build: Build) -> None:
-    data = head(build(RENDERED, SERVICE, OWN))
+    data = head(build(RENDERED, SERVICE, replace(OWN, unsubscribe_url="")))
     assert b"\r\nAuto-Submitted: auto-generated\r\n" in data
     assert b"List-Unsubscribe" not in data
+
+
+@by_both_makers
+def test_a_service_message_with_a_part_of_tips_has_the_way_out_of_those(build: Build) -> None:
+    data = head(build(RENDERED, SERVICE, OWN))
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in data
+    assert b"\r\nAuto-Submitted: auto-generated\r\n" in data
 
 
 @by_both_makers
