@@ -9,7 +9,7 @@ from typing import Any
 import django
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import worker_process_init
+from celery.signals import setup_logging, worker_process_init
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
@@ -20,11 +20,12 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
-from campaigns import clock, privacy, providers  # noqa: E402
+from campaigns import clock, logs, privacy, providers  # noqa: E402
 from campaigns.channels.twilio_look_ups import TwilioLookUps  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
 from campaigns.receipts import asking, forwarding, interpreting  # noqa: E402
+from campaigns.watch import heartbeat  # noqa: E402
 from config.environment import SERVICE_VARIABLE  # noqa: E402
 
 SLOTS = {Channel.EMAIL: 8, Channel.SMS: 2}
@@ -83,6 +84,12 @@ app.conf.update(
 )
 
 
+@setup_logging.connect
+def own_log_lines(**_: Any) -> None:
+    """Celery leaves logging to us."""
+    logs.speak()
+
+
 @worker_process_init.connect
 def start_clean(**_: Any) -> None:
     """A child must not speak on its parent's database session."""
@@ -94,6 +101,7 @@ def tick() -> None:
     """Looks at what is due and wakes the drains that have something to do."""
     connection.close_if_unusable_or_obsolete()
     due = scheduler.tick()
+    heartbeat.beat(heartbeat.TICK)
     for channel in due.alerts:
         wake_alerts(channel)
     for channel in due.channels:

@@ -3,6 +3,7 @@
 Its state is in Postgres, so that all workers and the pages see the same.
 """
 
+import logging
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,8 @@ from django.db.models import Q
 from campaigns.channels.outcomes import Kind, Outcome
 from campaigns.models import Circuit
 from campaigns.models.words import Channel
+
+logger = logging.getLogger(__name__)
 
 PROBE_EVERY = {"policy": timedelta(seconds=60), "transient": timedelta(seconds=5)}
 """A wrong password waits for a person; a mail server that does not answer is often back in seconds."""
@@ -93,10 +96,12 @@ def opened(channel: Channel, kind: str, reason: str, now: datetime) -> None:
             "UPDATE circuits SET opened_at = COALESCE(opened_at, %s), probe_at = %s, reason = %s WHERE channel = %s",
             [now, now + PROBE_EVERY[kind], reason, channel],
         )
+    logger.warning("provider stopped", extra={"channel": str(channel), "kind": str(kind), "reason": reason})
 
 
 def closed(channel: Channel) -> None:
     """A message got through: everything may go again."""
-    Circuit.objects.filter(channel=channel, opened_at__isnull=False).update(
+    if Circuit.objects.filter(channel=channel, opened_at__isnull=False).update(
         opened_at=None, probe_at=None, alert_knocks_at=None, reason=""
-    )
+    ):
+        logger.info("provider goes on", extra={"channel": str(channel)})

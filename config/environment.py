@@ -72,6 +72,19 @@ def price(name: str) -> Decimal | None:
     return amount
 
 
+def several(name: str) -> list[str]:
+    """Words with commas between them."""
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def web_address(name: str) -> str:
+    """An address of the web, or '' when it is unset."""
+    value = text(name)
+    if value and not value.startswith(("https://", "http://")):
+        raise ImproperlyConfigured(f"{name} is not a web address: give https://…, or leave it unset.")
+    return value
+
+
 def flag(name: str) -> bool:
     """Whether the variable is set to 1, true or yes."""
     return text(name).lower() in {"1", "true", "yes"}

@@ -5,6 +5,7 @@ from pathlib import Path
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from campaigns import logs
 from config import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -19,6 +20,7 @@ ALLOWED_HOSTS = ["*"]
 
 INSTALLED_APPS = ["django.contrib.postgres", "campaigns"]
 MIDDLEWARE = [
+    "campaigns.web.timing.timed",
     "campaigns.web.headers.page_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -73,6 +75,12 @@ SMS_RATE = environment.rate("SMS_RATE")
 if SMS_RATE is None and not TWILIO_BASE_URL:
     # Handed over faster than Twilio sends on, texts wait in their queue, where no alert can overtake them.
     SMS_RATE = 10.0
+
+ALARM_EMAIL = environment.several("ALARM_EMAIL")
+ALARM_MOBILE = environment.several("ALARM_MOBILE")
+ALARM_PING_URL = environment.web_address("ALARM_PING_URL")
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
+LOGGING = logs.config()
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from campaigns.receipts import esp_hooks, twilio_inbound, twilio_status
-from campaigns.web import calendar, health, message, start, stops
+from campaigns.web import calendar, health, message, metrics, start, stops
 
 urlpatterns: list[URLPattern] = [
     path("", start.start, name="start"),
@@ -17,4 +17,5 @@ urlpatterns: list[URLPattern] = [
     path("hooks/esp/<str:name>", esp_hooks.event, name="esp-event"),
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("metrics", metrics.metrics),
 ]

@@ -64,6 +64,8 @@ COMMANDS: dict[str, list[str]] = {
     ],
     # Threads: two drains, one that asks Twilio what became of a text, one that has it remove texts.
     "sms": [*WORKER, "--queues", "sms", "--pool", "threads", "--concurrency", "4", "--hostname", "sms@%h"],
+    # Apart from the clock and without Redis: it tells people when either stands still.
+    "watch": ["campaigns.cli", "watch"],
 }
 """Each service and its command, the same here and in docker-compose.yml. No worker takes another's queue: a mail
 server that hangs stops neither texts nor the clock."""

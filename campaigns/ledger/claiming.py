@@ -1,5 +1,6 @@
 """Claiming: the last moment to ask. What is claimed here is sent, and everything that can forbid it is in the SQL."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -14,6 +15,8 @@ from campaigns.ledger import eligibility, gate
 from campaigns.ledger.moments import Field
 from campaigns.models import Step
 from campaigns.models.words import Channel, Per
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ def claim(
         if stale:
             _ask_for_redating(step_id)
     claimed = [Claimed(row[0], *row[2:-1]) for row in rows if row[1] == "eligible"]
+    ids = [row.delivery for row in claimed]
+    logger.info("claimed", extra={"step": step_id, "event_id": step.campaign.event_id, "deliveries": ids})
     return Claim(step_id, _grouped(claimed), len(rows) - len(claimed), rows[0][-1] if rows else 0)
 
 

@@ -1,5 +1,6 @@
 """Opening: when a step's moment has come, a delivery for everyone it is for, in chunks of entrants."""
 
+import logging
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from campaigns.ledger import gate, moments
 from campaigns.ledger.moments import Field, Moments
 from campaigns.models import Event, Step
 from campaigns.models.words import CampaignState, LateEntrants, Reason, StepKind, StepState
+
+logger = logging.getLogger(__name__)
 
 FIRST_CHUNK = 500
 """Entrants in the first chunk of an opening: the first messages leave while the others are still being opened."""
@@ -133,6 +136,7 @@ def _open(step: Step, event: Event, field: Field, times: Moments, now: datetime,
         return None
     complete, first = looked_at < chunk, step.opening_cursor is None
     _note_progress(step, event, begun or 0, last, complete)
+    logger.info("opened", extra={"step": step.id, "event_id": event.id, "rows": rows, "complete": complete})
     return Opened(rows, complete, first)
 
 

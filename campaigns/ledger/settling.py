@@ -1,5 +1,6 @@
 """Settling: what a provider answered becomes the ledger's truth, a block at a time."""
 
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from django.db import connection, transaction
 from campaigns.ledger.gate import bump_stop_signal, by_index
 from campaigns.ledger.receiving import ASK_AFTER, fold_early
 from campaigns.models.words import Channel, Reason
+
+logger = logging.getLogger(__name__)
 
 FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(seconds=30), timedelta(minutes=15)
 
@@ -58,6 +61,14 @@ def settle(channel: Channel, results: Sequence[Result], now: datetime) -> None:
         _doubtful(channel, [row for row in rows if row.outcome == "doubtful"], now)
         release([(row.delivery, row.claim) for row in rows if row.outcome == "policy"])
         fold_early([row.delivery for row in rows], now)
+    _say(channel, rows)
+
+
+def _say(channel: Channel, rows: Sequence[Result]) -> None:
+    """A line for each kind of outcome, with the deliveries that had it."""
+    for outcome in sorted({row.outcome for row in rows}):
+        ids = [row.delivery for row in rows if row.outcome == outcome]
+        logger.info("settled", extra={"channel": str(channel), "outcome": str(outcome), "deliveries": ids})
 
 
 def release(fences: Sequence[tuple[int, int]]) -> None:
@@ -91,6 +102,7 @@ def pause_step(step_id: int, reason: str) -> None:
         "UPDATE steps SET state = 'paused', state_reason = %s WHERE id = %s", [reason, step_id], [step_id]
     )
     bump_stop_signal()
+    logger.warning("step paused", extra={"step": step_id, "reason": reason})
 
 
 def back_off(attempts: int) -> timedelta:

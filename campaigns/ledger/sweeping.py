@@ -1,11 +1,14 @@
 """Sweeping: leases that ran out, steps that have nothing left to send, races that will not be run."""
 
+import logging
 from datetime import datetime
 
 from django.db import connection, transaction
 
 from campaigns.ledger import gate
 from campaigns.ledger.settling import ASK_FOR_DOUBTS, DOUBT_RESTS
+
+logger = logging.getLogger(__name__)
 
 SILENCE = "10 minutes"
 """How long after a lease the machine that held it has to come back with its journal."""
@@ -50,6 +53,8 @@ def sweep(now: datetime) -> int:
             {"look_at": now + DOUBT_RESTS, "now": now},
         )
         swept: int = cursor.fetchone()[0]
+    if swept:
+        logger.warning("a machine was lost with messages in hand", extra={"deliveries_in_doubt": swept})
     return swept
 
 

@@ -4,7 +4,7 @@ from campaigns.models.alerts import Alert, Release
 from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, ListMapping, Suppression
 from campaigns.models.events import Event, Organiser, Race, StaffContact, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
-from campaigns.models.operation import AuditEntry, Circuit, KeyCanary, StopSignal
+from campaigns.models.operation import AuditEntry, Circuit, Heartbeat, KeyCanary, StopSignal
 from campaigns.models.plans import Campaign, SignOff, Step, Template, Version
 from campaigns.models.receipts import Enquiry, InboundText, Receipt
 
@@ -21,6 +21,7 @@ __all__ = [
     "Entrant",
     "Event",
     "Guardian",
+    "Heartbeat",
     "InboundText",
     "KeyCanary",
     "ListMapping",

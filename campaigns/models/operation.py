@@ -1,4 +1,4 @@
-"""What keeps the engine safe to run: the stop signal, the circuits, the key's canary, the audit log."""
+"""What keeps the engine safe to run: the stop signal, the circuits, the key's canary, heartbeats, the audit log."""
 
 from django.db import models
 from django.db.models import CheckConstraint, Q
@@ -42,6 +42,16 @@ class KeyCanary(models.Model):
     class Meta:
         db_table = "key_canary"
         constraints = [CheckConstraint(name="key_canary_one_row", condition=Q(id=1))]
+
+
+class Heartbeat(models.Model):
+    """When something that has to happen again and again last did, by the database's clock."""
+
+    name = models.TextField(primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "heartbeats"
 
 
 class AuditEntry(models.Model):

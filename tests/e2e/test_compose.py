@@ -22,6 +22,7 @@ SERVICES = {
     "worker-clock": "clock",
     "worker-email": "email",
     "worker-sms": "sms",
+    "watch": "watch",
 }
 """Our services in the file, and the process of `aidstation run` that each stands for."""
 
@@ -34,7 +35,7 @@ def test_a_service_has_the_command_of_aidstation_run(service, process):
     if process == "web":
         at = command.index("--bind")
         command = command[:at] + command[at + 2 :]
-    assert command == COMMANDS[process]
+    assert command in (COMMANDS[process], ["python", "-m", *COMMANDS[process]])
 
 
 def test_every_service_has_a_health_check_an_end_and_one_environment():

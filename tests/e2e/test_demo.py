@@ -86,6 +86,21 @@ def test_the_demo_sends_each_person_exactly_what_they_should_get(home):
     assert {text["segments"] for text in texts} == {1}
     assert demo.returncode == 0
     assert embedded.running(home) == ()
+    assert_logs_tell_ids_and_nobody((home / "demo.log").read_text(encoding="utf-8"))
+
+
+def assert_logs_tell_ids_and_nobody(log: str) -> None:
+    """The log of the whole run: what was claimed and settled by number, and no word of a person."""
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith('{"at"')]
+    settled = [line for line in lines if line["event"] == "settled"]
+    assert sum(len(line["deliveries"]) for line in settled if line["outcome"] == "accepted") > 800
+    assert all(line["step"] and line["deliveries"] for line in lines if line["event"] == "claimed")
+    people = [row for file in (LIST, RACE_TODAY) for row in rows(file)]
+    private = {row["Email Address"].lower() for row in people} | {row["Phone Number"] for row in people}
+    private |= {row["Last Name"].lower() for row in people if len(row["Last Name"]) > 5}
+    folded = log.lower()
+    assert [word for word in private if word and word in folded] == []
+    assert "@" not in log.replace("clock@", "").replace("email@", "").replace("sms@", "")
 
 
 @pytest.mark.parametrize("variable", ["EMAIL_URL", "TWILIO_BASE_URL"])

@@ -11,6 +11,7 @@ from django.db.utils import OperationalError
 from django.test import Client
 from reigate import make_entrant, make_event
 
+from campaigns.watch import heartbeat
 from campaigns.web import start
 
 STATIC = Path(__file__).parents[2] / "templates" / "static"
@@ -108,13 +109,22 @@ def test_alive_asks_neither_postgres_nor_redis(browser: Client, no_redis: None) 
 @pytest.mark.django_db
 def test_ready_when_both_answer(browser: Client) -> None:
     answer = browser.get("/readyz")
-    assert (answer.status_code, answer.content) == (200, b"database: ok\nredis: ok\n")
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"database: ok\nredis: ok\n")
+
+
+@pytest.mark.django_db
+def test_ready_says_as_well_whether_the_clock_ticks(browser: Client) -> None:
+    assert b"\nclock: stands still\nsending: ok\n" in browser.get("/readyz").content
+    heartbeat.beat(heartbeat.TICK)
+    assert b"\nclock: ok\nsending: ok\n" in browser.get("/readyz").content
 
 
 @pytest.mark.django_db
 def test_not_ready_without_redis(browser: Client, no_redis: None) -> None:
     answer = browser.get("/readyz")
-    assert (answer.status_code, answer.content) == (503, b"database: ok\nredis: does not answer\n")
+    assert answer.status_code == 503
+    assert answer.content.startswith(b"database: ok\nredis: does not answer\n")
 
 
 @pytest.mark.django_db

@@ -1,0 +1,35 @@
+"""What gunicorn finds by itself where it starts: log lines as everywhere, page figures over all its processes."""
+
+import os
+import shutil
+
+from config import environment
+
+FIGURES = environment.home() / "page-figures"
+
+# Read when prometheus_client is first imported: each process keeps its figures in a file of its own there.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(FIGURES)
+
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "campaigns.logs.JsonLines"}},
+    "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["lines"], "level": "WARNING"},
+    "loggers": {
+        "gunicorn.error": {"handlers": [], "propagate": True},
+        "gunicorn.access": {"handlers": [], "propagate": False},
+    },
+}
+
+
+def on_starting(_server):
+    """Figures of processes that are gone count from the start again, as every counter may."""
+    shutil.rmtree(FIGURES, ignore_errors=True)
+    FIGURES.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def child_exit(_server, worker):
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid, path=str(FIGURES))
