@@ -1,5 +1,6 @@
 """Django's settings. Every value comes from the environment; `.env.example` lists them all."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
@@ -18,14 +19,28 @@ PUBLIC_URL = environment.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 SMS_URL = environment.text("SMS_URL", PUBLIC_URL).rstrip("/")
 ALLOWED_HOSTS = ["*"]
 
-INSTALLED_APPS = ["django.contrib.postgres", "campaigns"]
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
+    "axes",
+    "campaigns",
+]
 MIDDLEWARE = [
     "campaigns.web.timing.timed",
     "campaigns.web.headers.page_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
@@ -34,7 +49,10 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates" / "web"],
-        "OPTIONS": {"environment": "campaigns.web.environment.trusted"},
+        "OPTIONS": {
+            "environment": "campaigns.web.environment.trusted",
+            "context_processors": ["django.contrib.messages.context_processors.messages"],
+        },
     }
 ]
 STATIC_URL = "/static/"
@@ -90,3 +108,41 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "no-referrer"
 X_FRAME_OPTIONS = "DENY"
+
+AUTH_USER_MODEL = "campaigns.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{rule}", "OPTIONS": options}
+    for rule, options in (
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("UserAttributeSimilarityValidator", {"user_attributes": ("email", "name")}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
+    )
+]
+LOGIN_URL = "sign-in"
+SECOND_FACTOR = not DEMO
+"""Whether owners and approvers need one; the demo is for one machine and has no telephones."""
+
+SESSION_COOKIE_NAME = "aidstation"
+SESSION_COOKIE_AGE = 72 * 3600
+"""Seconds since the last visit: whoever signs in on Friday is still there on race day."""
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+CSRF_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "campaigns.web.organiser.refusals.stale_form"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "campaigns.web.organiser.refusals.locked_out"
+AXES_CLIENT_IP_CALLABLE = "campaigns.web.guessing.client_address"
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "email"]
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+"""Its middleware is left out: the sign-in page answers for itself when the backend refuses."""
+OTP_TOTP_ISSUER = "Aid Station"

@@ -21,6 +21,7 @@ COMMANDS = {
     "suppress": "campaigns.cli.suppress",
     "template": "campaigns.cli.preview",
     "up": "campaigns.cli.servers",
+    "user": "campaigns.cli.user",
     "watch": "campaigns.cli.watch",
 }
 

@@ -55,6 +55,7 @@ def demo(once: bool, as_json: bool) -> None:
             sent = _watch_until_sent(supervisor, events, time.monotonic())
             _report(places, events, sent, as_json=as_json)
             if not once:
+                _say_who_signs_in(places, events)
                 click.echo("Ctrl-C ends the demo.")
                 until_signalled(supervisor.watch)
         finally:
@@ -172,6 +173,14 @@ def _watch_until_sent(supervisor: Supervisor, events: list[Event], since: float)
             return sent
         time.sleep(0.2)
     raise output.Refused(f"After {PATIENCE:.0f} s messages are still on their way: see `aidstation status`.")
+
+
+def _say_who_signs_in(places: Places, events: list[Event]) -> None:
+    from campaigns.cli import demo_story
+
+    click.echo(f"\nSign in at {places.web}/sign-in as one of these (address, password):")
+    for line in demo_story.colleagues(events):
+        click.echo(f"  {line}")
 
 
 def _draw(line: str) -> None:

@@ -3,6 +3,7 @@
 Only what the demo made before is ever removed: its organiser is called `demo`.
 """
 
+import secrets
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -11,8 +12,22 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from campaigns import campaign, clock, rendering, sign_off
+from campaigns.accounts import members
 from campaigns.entry_lists.imports import import_list
-from campaigns.models import Attempt, Campaign, Delivery, Entrant, Event, Organiser, Race, Step, Version, Wave
+from campaigns.models import (
+    Attempt,
+    Campaign,
+    Delivery,
+    Entrant,
+    Event,
+    Organiser,
+    Race,
+    Step,
+    User,
+    Version,
+    Wave,
+)
+from campaigns.models.words import Role
 from campaigns.plan import Plan, load_plan
 from campaigns.schedule import DaysFromRace
 
@@ -25,6 +40,12 @@ AT_ONCE = ("back-warm-up", "hydration", "long-run")
 
 LIBRARY = Path(__file__).resolve().parent.parent / "library"
 SAMPLE = settings.BASE_DIR / "tests" / "data" / "lets_do_this_start_list.csv"
+
+COLLEAGUES = (
+    ("robin@example.org", "Robin Ashdown", (Role.OWNER, Role.REVIEWER)),
+    ("sam@example.org", "Sam Colley", (Role.APPROVER,)),
+)
+"""Two, for what one person alone may not do; anybody at this machine may be both."""
 
 STARTS = {"half": time(9, 15), "10k": time(9, 0), "5k": time(9, 25), "kids": time(12, 0)}
 NAMES = {"half": "Half Marathon", "10k": "10K", "5k": "5K", "kids": "Kids Race"}
@@ -40,6 +61,22 @@ def tell() -> list[Event]:
     organiser, _ = Organiser.objects.get_or_create(slug="demo", defaults={"name": "Run Reigate (demo)"})
     _forget(organiser)
     return [_run_reigate(organiser), _race_today(organiser)]
+
+
+def colleagues(events: list[Event]) -> list[str]:
+    """The people who can sign in to the demo, each under a password of this run; returns "address password"."""
+    return [_colleague(email, name, roles, events) for email, name, roles in COLLEAGUES]
+
+
+def _colleague(email: str, name: str, roles: tuple[Role, ...], events: list[Event]) -> str:
+    user, _ = User.objects.get_or_create(email=email, defaults={"name": name, "may_create_events": True})
+    password = secrets.token_urlsafe(9)
+    user.set_password(password)
+    user.save()
+    for event in events:
+        for role in roles:
+            members.give(user, event, role)
+    return f"{email} {password}"
 
 
 def _forget(organiser: Organiser) -> None:

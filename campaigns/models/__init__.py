@@ -1,5 +1,6 @@
 """The nouns of the design, a module a group."""
 
+from campaigns.models.accounts import Membership, OneTimeLink, User
 from campaigns.models.alerts import Alert, Release
 from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, ListMapping, Suppression
 from campaigns.models.events import Event, Organiser, Race, StaffContact, Wave
@@ -25,6 +26,8 @@ __all__ = [
     "InboundText",
     "KeyCanary",
     "ListMapping",
+    "Membership",
+    "OneTimeLink",
     "Organiser",
     "Outbox",
     "Race",
@@ -36,6 +39,7 @@ __all__ = [
     "StopSignal",
     "Suppression",
     "Template",
+    "User",
     "Version",
     "Wave",
 ]

@@ -124,6 +124,23 @@ class Reason(TextChoices):
     EXPIRED = "expired"
 
 
+class Role(TextChoices):
+    """What a person is to one event; what each may do is `accounts.powers`."""
+
+    OWNER = "owner"
+    EDITOR = "editor"
+    REVIEWER = "reviewer"
+    APPROVER = "approver"
+    VIEWER = "viewer"
+
+
+class LinkKind(TextChoices):
+    """What a link that works once is for."""
+
+    JOIN = "join"
+    SIGN_IN = "sign-in"
+
+
 def one_of(table: str, field: str, words: type[TextChoices]) -> CheckConstraint:
     """A constraint that keeps `field` to the closed words, in the database."""
     return CheckConstraint(name=f"{table}_{field}_word", condition=Q(**{f"{field}__in": list(values(words))}))

@@ -6,6 +6,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from jinja2 import Environment, StrictUndefined
 
+from campaigns.web.organiser import words
+
 
 def trusted(**options: Any) -> Environment:
     """An environment for `templates/web`: escaping on, an unknown name is an error."""
@@ -17,5 +19,5 @@ def trusted(**options: Any) -> Environment:
         "lstrip_blocks": True,
     }
     environment = Environment(**options)  # noqa: S701 - escaping is on, one line above
-    environment.globals.update(static=static, url=reverse)
+    environment.globals.update(static=static, url=reverse, words=words)
     return environment

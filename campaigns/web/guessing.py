@@ -51,6 +51,12 @@ def client_network(request: HttpRequest) -> str:
     return str(peer)
 
 
+def client_address(request: HttpRequest) -> str:
+    """One address that stands for the client's network, where something wants an address and no network."""
+    found = client_network(request).partition("/")[0]
+    return "0.0.0.0" if found == "None" else found  # noqa: S104 - nothing listens on it: a client behind a socket
+
+
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text.strip())

@@ -20,7 +20,7 @@ from campaigns.web.environment import trusted
 MOST_TIMELINES = 10_000
 """Entrants whose timelines stand in the page: it would be too large for a browser with more."""
 
-SHEETS = ("base.css", "course.css", "rehearsal.css")
+SHEETS = ("base.css", "course.css", "tables.css", "rehearsal.css")
 
 _NAMED_FILE = re.compile(r'url\("([\w.-]+\.woff2)"\)')
 

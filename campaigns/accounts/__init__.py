@@ -1,0 +1,1 @@
+"""Who may sign in and what they may do; it must not know what a page looks like."""

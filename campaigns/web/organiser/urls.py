@@ -1,0 +1,23 @@
+"""The addresses of the organisers' pages. Those of one event stand under `/e/<slug>/`."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from campaigns.web.organiser import account, course, events, signing_in
+
+of_an_event: list[URLPattern | URLResolver] = [
+    path("", course.course, name="course"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("sign-in", signing_in.sign_in, name="sign-in"),
+    path("sign-out", signing_in.sign_out, name="sign-out"),
+    path("code", signing_in.code, name="code"),
+    path("join/<str:token>", signing_in.join, name="join"),
+    path("enter/<str:token>", signing_in.enter, name="enter"),
+    path("account", account.account, name="account"),
+    path("account/second-factor", account.second_factor_page, name="second-factor"),
+    path("account/recovery-codes", account.recovery_codes, name="recovery-codes"),
+    path("account/sign-out-everywhere", account.sign_out_everywhere, name="sign-out-everywhere"),
+    path("events/", events.events, name="events"),
+    path("e/<slug:slug>/", include(of_an_event)),
+]

@@ -1,0 +1,68 @@
+"""Every address of the organisers' pages, with what it takes to open it. A page without a case fails the tests.
+
+A case says how to fill in the address; which role may open it stands at the view. `states` are the ways in which
+the browser tests look at it, and `wrong` is a form sent to it that has mistakes in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reigate import make_entrant, make_event
+
+from campaigns.models import Event
+
+MANY = 10_000
+
+
+@dataclass
+class World:
+    """One event and what stands in it: nothing, one of each, or ten thousand."""
+
+    event: Event
+    state: str = "one"
+
+
+def world(state: str = "one") -> World:
+    """An event in that state: "empty", "one" or "many" rows."""
+    event = make_event()
+    if state == "one":
+        make_entrant(event)
+    return World(event, state)
+
+
+def of_the_event(world: World) -> dict[str, str]:
+    return {"slug": world.event.slug}
+
+
+def nothing(world: World) -> dict[str, str]:
+    return {}
+
+
+@dataclass
+class Case:
+    fill: Callable[[World], dict[str, str]] = of_the_event
+    posts_only: bool = False
+    is_page: bool = True
+    states: tuple[str, ...] = ("one",)
+    wrong: dict[str, str] | None = None
+    query: dict[str, str] = field(default_factory=dict)
+
+
+OPEN_TO_ALL = {"sign-in", "sign-out", "code", "join", "enter"}
+"""Addresses that have no door, each for a reason: they are how one gets in and out."""
+
+CASES: dict[str, Case] = {
+    "sign-in": Case(nothing, wrong={"email": "nobody@example.org", "password": "wrong"}),
+    "sign-out": Case(nothing, posts_only=True, is_page=False),
+    "code": Case(nothing),
+    "join": Case(lambda _: {"token": "x" * 22}),
+    "enter": Case(lambda _: {"token": "x" * 22}),
+    "account": Case(nothing, wrong={"old": "wrong", "password": "short"}),
+    "second-factor": Case(nothing, wrong={"code": "000000"}),
+    "recovery-codes": Case(nothing, posts_only=True, is_page=False),
+    "sign-out-everywhere": Case(nothing, posts_only=True, is_page=False),
+    "events": Case(nothing, states=("empty", "one")),
+    "course": Case(states=("empty", "one")),
+}
