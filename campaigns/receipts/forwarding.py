@@ -21,13 +21,14 @@ WORDS = """{who} wrote {how} on {when}:
 
     {body}
 
-{urgent}They were told that nobody reads this live and to call 999 in an emergency. To answer, write to or call
-them yourself: {address}
+{urgent}{stranger}They were told that nobody reads this live and to call 999 in an emergency. To answer, write to
+or call them yourself: {address}
 
 All that runners of this event wrote: aidstation inbox {slug}
 """
 
 URGENT = "It may speak of an emergency: look at it first.\n"
+STRANGER = "Nobody is entered with this number: you get it since yours is the race nearest to today.\n"
 
 
 def is_due() -> bool:
@@ -79,7 +80,8 @@ def _mail(text: InboundText) -> Email:
     message["From"] = settings.EMAIL_FROM
     message["To"] = event.contact_email
     how = "on their page" if text.by_page else "a text"
-    message["Subject"] = f"{'URGENT: ' if text.urgent else ''}A runner of {event.name} wrote {how}"
+    whose = f"A runner of {event.name}" if entrant else "A number that nobody has"
+    message["Subject"] = f"{'URGENT: ' if text.urgent else ''}{whose} wrote {how}"
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = make_msgid(domain=settings.MESSAGE_ID_DOMAIN)
     message["Auto-Submitted"] = "auto-generated"
@@ -90,6 +92,7 @@ def _mail(text: InboundText) -> Email:
             when=f"{text.received_at.astimezone(event.zone):%a %d %b at %H:%M}",
             body=text.body.replace("\n", "\n    "),
             urgent=URGENT if text.urgent else "",
+            stranger="" if entrant else STRANGER,
             address=text.number or (entrant.email if entrant else "") or "we know no address",
             slug=event.slug,
         )

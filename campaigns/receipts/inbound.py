@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 
 from campaigns import clock, optout
-from campaigns.models import Entrant, InboundText, Organiser
+from campaigns.models import Entrant, Event, InboundText, Organiser
 from campaigns.models.receipts import InboundKind
 from campaigns.models.words import Channel
 from campaigns.receipts.inbound_words import is_urgent, kind_of, twilio_answers
@@ -18,6 +18,9 @@ from campaigns.receipts.inbound_words import is_urgent, kind_of, twilio_answers
 ANSWER_EVERY = timedelta(days=1)
 
 LONGEST_BODY = 1_600
+
+WITHOUT_WORDS = "(no words: a picture, perhaps)"
+"""Stands for an empty text, which somebody meant something by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def take(arrived: Arrived) -> str:
         return ""
     people = _people(hashed)
     organisers = _organisers(people)
-    text = _kept(arrived, hashed, people, organisers)
+    text = _kept(arrived, hashed, people[0] if people else None)
     _obey(text, organisers)
     answer = _answer(text, arrived, organisers)
     text.answered = bool(answer)
@@ -71,16 +74,13 @@ def _organisers(people: Sequence[Entrant]) -> list[Organiser]:
     return list(known.values()) or list(Organiser.objects.order_by("id"))
 
 
-def _kept(
-    arrived: Arrived, hashed: bytes, people: Sequence[Entrant], organisers: Sequence[Organiser]
-) -> InboundText:
-    entrant = people[0] if people else None
-    body = arrived.body[:LONGEST_BODY]
-    only = organisers[0] if len(organisers) == 1 else None
+def _kept(arrived: Arrived, hashed: bytes, entrant: Entrant | None) -> InboundText:
+    body = arrived.body[:LONGEST_BODY].strip() or WITHOUT_WORDS
+    event = entrant.event if entrant else _event_of_strangers()
     return InboundText(
         sid=arrived.sid,
-        organiser=entrant.event.organiser if entrant else only,
-        event=entrant.event if entrant else None,
+        organiser=event.organiser if event else None,
+        event=event,
         entrant=entrant,
         kind=kind_of(body, arrived.opt_out_type),
         number=arrived.number[:32],
@@ -89,6 +89,18 @@ def _kept(
         urgent=is_urgent(body),
         received_at=clock.now(),
     )
+
+
+def _event_of_strangers() -> Event | None:
+    """Whose mailbox gets what is written from a number that no entrant has: that of the race nearest to today.
+
+    A phone of the family, a spectator, a number that has changed: they answer to what they have heard of, and around
+    a race that is the race. One that nobody could read it at, for want of a contact, comes last. One mailbox gets
+    it, since a stranger's number is no matter of every organiser. The events are a handful.
+    """
+    today = clock.now().date()
+    events = Event.objects.select_related("organiser").order_by("id")
+    return min(events, key=lambda event: (not event.contact_email, abs(event.date - today)), default=None)
 
 
 def _obey(text: InboundText, organisers: Sequence[Organiser]) -> None:

@@ -10,13 +10,13 @@ from campaigns.receipts.twilio_signature import from_twilio
 @from_twilio
 def inbound(request: HttpRequest) -> HttpResponse:
     """Takes the text, and answers it where an answer is due (https://www.twilio.com/docs/messaging/twiml)."""
-    fields = request.POST
-    sid, number = fields.get("MessageSid", "")[:64], fields.get("From", "")
+    # Postgres takes no NUL in a text.
+    sid, number, body, opt_out_type = (
+        request.POST.get(name, "").replace("\0", "") for name in ("MessageSid", "From", "Body", "OptOutType")
+    )
     if not sid or not number:
         return HttpResponse(status=204)
-    # Postgres takes no NUL in a text.
-    body = fields.get("Body", "").replace("\0", "")
-    answer = take(Arrived(sid, number.replace("\0", ""), body, fields.get("OptOutType", "")))
+    answer = take(Arrived(sid[:64], number, body, opt_out_type))
     if not answer:
         return HttpResponse(status=204)
     response = MessagingResponse()

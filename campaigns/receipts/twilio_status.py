@@ -17,7 +17,11 @@ PRIVATE = {"To", "From", "Body", "ChannelToAddress", "ChannelPrefix"}
 @from_twilio
 def status(request: HttpRequest, path: str) -> HttpResponse:
     """Stores the report; what it means is worked out within a second. One of no known text is quietly forgotten."""
-    found, fields = attempt_code.read(path), request.POST.dict()
+    # Postgres takes no NUL, in a text or in JSON.
+    fields = {
+        name: value.replace("\0", "") for name, value in request.POST.dict().items() if "\0" not in name
+    }
+    found = attempt_code.read(path)
     if found is not None and fields.get("MessageSid") and fields.get("MessageStatus"):
         token, attempt = found
         store(token, _report(fields, attempt, token))
@@ -31,8 +35,18 @@ def _report(fields: Mapping[str, str], attempt: int, token: UUID) -> Reported:
         code=fields.get("ErrorCode", ""),
         attempt=attempt,
         spread=token.int,
-        raw={name: value[:200] for name, value in fields.items() if name not in PRIVATE},
+        raw=_public(fields),
     )
+
+
+def _public(fields: Mapping[str, str]) -> dict[str, str]:
+    """What is kept of a report: Twilio adds fields without notice, and one that holds a number goes as well."""
+    numbers = [number for name in ("To", "From") if (number := fields.get(name))]
+    return {
+        name: value[:200]
+        for name, value in fields.items()
+        if name not in PRIVATE and not any(number in value for number in numbers)
+    }
 
 
 def read_report(

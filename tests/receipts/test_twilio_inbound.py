@@ -10,7 +10,7 @@ from webhook_cases import Call, WebhookCases
 
 from campaigns import optout
 from campaigns.content import segments
-from campaigns.models import Consent, Delivery, InboundText, Organiser, Suppression
+from campaigns.models import Consent, Delivery, Event, InboundText, Organiser, Suppression
 from campaigns.models.words import Channel, Purpose
 from campaigns.receipts import forwarding
 from postbox import Postbox
@@ -49,7 +49,8 @@ class TestInboundHook(WebhookCases):
 
 def text(body: str, sid: str = "", **more: str) -> str:
     """What comes back: TwiML, or '' for no answer."""
-    answer = twilio_call(PATH, fields(body, sid or f"SM{InboundText.objects.count() + 1}", **more)).send()
+    sid = sid or f"SM{InboundText.objects.count() + 1}"
+    answer = twilio_call(PATH, fields(body, sid, **more)).send()
     assert answer.status_code in (200, 204)
     return answer.content.decode()
 
@@ -191,3 +192,45 @@ def test_a_mail_server_that_is_away_loses_no_text(runner, settings):
     settings.EMAIL_URL = "smtp://127.0.0.1:1"
     assert forwarding.forward() == 0
     assert forwarding.is_due()
+
+
+def forwarded(settings) -> list:
+    with Postbox() as box:
+        settings.EMAIL_URL = box.email_url
+        forwarding.forward()
+        return box.emails
+
+
+def test_what_a_stranger_writes_goes_to_the_race_nearest_to_today_and_to_nobody_else(settings):
+    elsewhere = Organiser.objects.create(slug="other", name="Other Runners")
+    for slug, days in (("near", 5), ("far", 50), ("mute", 0), ("past", -9)):
+        an_event(DUE.date() + timedelta(days=days), slug=slug)
+        contact = "" if slug == "mute" else f"{slug}@example.org"
+        Event.objects.filter(slug=slug).update(contact_email=contact)
+    Event.objects.filter(slug="past").update(organiser=elsewhere)
+    near = Event.objects.get(slug="near")
+    with time_machine.travel(DUE, tick=False):
+        assert "near@example.org" in text("Who are you?", number="+447700900888")
+    kept = InboundText.objects.get()
+    assert (kept.event, kept.entrant, kept.organiser) == (near, None, near.organiser)
+    [mail] = forwarded(settings)
+    assert mail.recipient == "near@example.org"
+    assert mail.subject == "A number that nobody has wrote a text"
+    assert "Nobody is entered with this number" in mail.message.get_content()
+
+
+def test_a_text_without_words_is_passed_on_as_such(runner, settings):
+    text(" ", NumMedia="1")
+    [mail] = forwarded(settings)
+    assert "no words" in mail.message.get_content()
+
+
+def test_where_there_is_no_event_a_text_is_kept_all_the_same():
+    assert "999" in text("Hello?")
+    assert InboundText.objects.get().event is None
+
+
+@pytest.mark.parametrize("field", ["MessageSid", "From", "Body", "OptOutType", "To"])
+def test_a_nul_in_any_field_is_no_error(runner, field):
+    sent = fields("Hello") | {field: "\0x\0"}
+    assert twilio_call(PATH, sent).send().status_code in (200, 204)

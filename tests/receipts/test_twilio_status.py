@@ -48,7 +48,8 @@ def report(delivery, *args: str, attempt: int = 1, **fields: str) -> int:
 
 
 def test_a_report_is_kept_without_numbers_and_words(delivery):
-    assert report(delivery, "undelivered", ErrorCode="30003", Body="Hello Zoë", RawDlrDoneDate="2701") == 204
+    more = {"Body": "Hello Zoë", "RawDlrDoneDate": "2701", "Anew": "to +447700900123"}
+    assert report(delivery, "undelivered", ErrorCode="30003", **more) == 204
     kept = Receipt.objects.get()
     assert (kept.delivery, kept.attempt, kept.status, kept.code) == (delivery.id, 1, "undelivered", "30003")
     assert kept.raw["RawDlrDoneDate"] == "2701"
@@ -106,3 +107,9 @@ def test_the_path_names_delivery_and_attempt(delivery):
     assert address.startswith("https://tips.example.org/hooks/twilio/status/")
     assert address.endswith(".12#rc=3&rp=all")
     assert attempt_code.read(address.partition("#")[0].rpartition("/")[2]) == (delivery.token, 12)
+
+
+@pytest.mark.parametrize("field", ["ErrorCode", "MessageStatus", "ApiVersion", "a\0b"])
+def test_a_nul_in_any_field_is_no_error(delivery, field):
+    call = twilio_call(path_of(delivery), status_fields() | {field: "x\0y"})
+    assert call.send().status_code == 204
