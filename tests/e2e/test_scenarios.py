@@ -5,6 +5,7 @@ import time
 
 import pytest
 from chaos.freezing import SLOW, freeze
+from chaos.opting_out import opt_out
 from chaos.pausing import pause
 from chaos.stage import campaign, leave, people, stage
 from station import wait_until
@@ -14,6 +15,10 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_a_pause_and_unsubscribes_in_mid_send_hold_at_once_and_resume_finishes_it():
     assert pause(3_000, leavers=60, rate=250).faults == []
+
+
+def test_one_click_and_stop_in_mid_send_hold_from_the_next_claim_on():
+    assert opt_out(1_000, leavers=40, rate=100).faults == []
 
 
 @pytest.mark.parametrize("other_machine", [False, True])

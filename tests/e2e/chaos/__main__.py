@@ -11,6 +11,7 @@ from time import monotonic
 
 from chaos.answers import late, pieces
 from chaos.freezing import freeze
+from chaos.opting_out import opt_out
 from chaos.pacing import rate
 from chaos.pausing import pause
 from chaos.rounds import Report, Size, play
@@ -34,6 +35,7 @@ WIDTHS = (5, 10, 14, 5, 7, 6, 6, 4, 5, 6, 7, 7)
 
 SCENARIOS: dict[str, Callable[..., Found]] = {
     "pause-100k": pause,
+    "opt-outs": opt_out,
     "rate": rate,
     "freeze": partial(freeze, past_silence=False, other_machine=True, patient=False),
     "freeze-long": partial(freeze, past_silence=True, other_machine=True, patient=False),
