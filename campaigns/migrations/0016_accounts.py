@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     # The tables of second factors refer to our users, who are not in our first migration.
     run_before = [("otp_static", "0001_initial"), ("otp_totp", "0001_initial")]
     dependencies = [
-        ('campaigns', '0014_logo'),
+        ('campaigns', '0015_heartbeats'),
     ]
 
     operations = [
