@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import approval, clock, ledger, sign_off
+from campaigns import approval, clock, flags, ledger, sign_off
 from campaigns.campaign import MOVABLE
 from campaigns.ledger.moments import Field
 from campaigns.models import Circuit, Event, Outbox, Step
@@ -35,6 +35,7 @@ def status(event: Event) -> dict[str, Any]:
         "steps": shown,
         "audiences_grown": approval.grown(event, steps),
         "unsigned": _unsigned(event, now),
+        "flagged": len(flags.flagged(event)),
         "doubts": sum(
             step["counts"].get("uncertain", 0) + step["counts"].get("unknown", 0) for step in shown
         ),

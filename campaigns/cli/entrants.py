@@ -100,18 +100,19 @@ def import_(file: Path, slug: str, suggest_mapping: bool, as_json: bool, dry_run
 @click.argument("search", required=False, default="")
 @click.option("--event", "slug", required=True, metavar="SLUG", help="The event whose entrants to show.")
 @click.option("--held", is_flag=True, help="Only those who wait for a person to act, and what for.")
+@click.option("--flagged", is_flag=True, help="Only those whose address or phone nothing reaches, and why.")
 @output.json_option
-def show(search: str, slug: str, held: bool, as_json: bool) -> None:
+def show(search: str, slug: str, held: bool, flagged: bool, as_json: bool) -> None:
     """Show the entrants of an event, or those whose name or bib number holds SEARCH."""
     ready.prepare()
-    found = _shown(event_named(slug), search, held)
+    found = _shown(event_named(slug), search, held, flagged)
     if as_json:
         for facts in found:
             output.print_json(facts)
         return
     table = Table("Bib or id", "Name", "Race", "Wave", "Status", "Consents")
     for facts in found:
-        status = f"{facts['status']}: {facts['hold_reason']}" if facts["hold_reason"] else facts["status"]
+        status = ": ".join(filter(None, (facts["status"], facts["hold_reason"], *facts["flags"])))
         cells = (
             facts["bib"] or f"id:{facts['id']}",
             facts["name"],
@@ -142,19 +143,21 @@ def _entrants(event: Event, search: str) -> Iterator[Entrant]:
     )
 
 
-def _shown(event: Event, search: str, held: bool) -> Iterator[dict[str, Any]]:
-    """What to show of each entrant; with `held`, of those alone who wait for a person to act."""
+def _shown(event: Event, search: str, held: bool, only_flagged: bool) -> Iterator[dict[str, Any]]:
+    """What to show of each entrant; of those alone who wait for a person to act (`held`) or have a flag."""
+    from campaigns.flags import flagged
     from campaigns.people import waiting
 
     why = waiting(event) if held else {}
+    flags = flagged(event)
     for entrant in _entrants(event, search):
-        if not held:
-            yield _facts(entrant)
-        elif entrant.id in why:
-            yield {**_facts(entrant), "hold_reason": why[entrant.id]}
+        if (held and entrant.id not in why) or (only_flagged and entrant.id not in flags):
+            continue
+        facts = _facts(entrant, flags.get(entrant.id, []))
+        yield {**facts, "hold_reason": why[entrant.id]} if held else facts
 
 
-def _facts(entrant: Entrant) -> dict[str, Any]:
+def _facts(entrant: Entrant, flags: list[str]) -> dict[str, Any]:
     given = [consent for consent in entrant.consents.all() if consent.granted]
     return {
         "id": entrant.id,
@@ -164,6 +167,7 @@ def _facts(entrant: Entrant) -> dict[str, Any]:
         "wave": entrant.wave.name if entrant.wave else "",
         "status": entrant.status,
         "hold_reason": entrant.hold_reason,
+        "flags": flags,
         "consents": sorted(f"{consent.channel} {consent.purpose}" for consent in given),
     }
 

@@ -46,6 +46,11 @@ def status(slug: str, as_json: bool) -> None:
         click.echo(
             f"The audience of '{name}' has grown by more than a fifth since its approval, to {people:,}."
         )
+    if found["flagged"]:
+        click.echo(
+            f"Addresses or phones that nothing reaches: {found['flagged']:,}. "
+            f"See aidstation entrants show --event {slug} --flagged."
+        )
     for channel, reason in found["stopped_providers"].items():
         click.echo(f"Sending by {channel} has stopped: {reason}")
     for channel, waiting in found["stopped_alerts"].items():

@@ -113,13 +113,16 @@ def _suppress(coded: _Coded, reason: SuppressionReason) -> None:
 
 
 def _times_blocked(coded: _Coded) -> int:
-    """How many texts to this number were blocked. Served by receipts_by_code, then primary keys."""
+    """How many of this organiser's texts to this number were blocked. Served by entrants_by_mobile,
+    deliveries_by_entrant and receipts_once."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT count(DISTINCT d.id) FROM receipts r JOIN deliveries d ON d.id = r.delivery
-            JOIN entrants e ON e.id = d.entrant_id WHERE r.code = %s AND e.mobile_hash = %s""",
-            [coded.code, coded.mobile_hash],
+            SELECT count(DISTINCT d.id) FROM events ev
+            JOIN entrants e ON e.event_id = ev.id AND e.mobile_hash = %s
+            JOIN deliveries d ON d.entrant_id = e.id JOIN receipts r ON r.delivery = d.id
+            WHERE ev.organiser_id = %s AND r.code = %s""",
+            [coded.mobile_hash, coded.organiser, coded.code],
         )
         return int(cursor.fetchone()[0])
 
