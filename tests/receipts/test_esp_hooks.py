@@ -123,14 +123,18 @@ class _ByPassword(_Cases):
 
 
 class TestPostmark(_ByPassword):
+    hook = "esp-event"
     call = staticmethod(postmark)
 
 
 class TestAmazonSes(_ByPassword):
+    hook = "esp-event"
     call = staticmethod(ses)
 
 
 class TestBounceMail(_ByPassword):
+    hook = "esp-bounce"
+
     @staticmethod
     def call(code: str, secret: str = "hook:secret") -> Call:
         return bounce_mail(code, secret=secret)
@@ -146,6 +150,7 @@ class TestBounceMail(_ByPassword):
 
 
 class TestMailgun(_Cases):
+    hook = "esp-event"
     call = staticmethod(mailgun)
     secret_before = KEY_BEFORE
 

@@ -32,6 +32,7 @@ def fields(body: str, sid: str = "SM1", number: str = NUMBER, **more: str) -> di
 
 
 class TestInboundHook(WebhookCases):
+    hook = "twilio-inbound"
     signature_header = "X-Twilio-Signature"
 
     def genuine(self) -> Call:

@@ -24,6 +24,7 @@ def path_of(delivery, attempt: int = 1) -> str:
 
 
 class TestStatusHook(WebhookCases):
+    hook = "twilio-status"
     signature_header = "X-Twilio-Signature"
 
     @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import resolve
 from reigate import dump
 
 HUGE = 1024 * 1024
@@ -41,6 +42,9 @@ class Call:
 
 class WebhookCases:
     """Inherit this in a test class marked with `django_db`, and fill in what differs."""
+
+    hook = ""
+    """The name of its route in `config/urls.py`."""
 
     signature_header = ""
     """The header that carries the proof, empty where the proof stands elsewhere (then override `unsigned`)."""
@@ -91,6 +95,9 @@ class WebhookCases:
         assert 200 <= answer.status_code < 300
         assert dump() != before
         assert not answer.cookies
+
+    def test_the_call_goes_to_the_hook_it_stands_for(self):
+        assert resolve(self.genuine().path).url_name == self.hook
 
     def test_a_genuine_call_is_believed(self):
         self.believed(self.genuine())

@@ -527,3 +527,28 @@ def test_a_stop_by_reply_cannot_be_undone_by_whoever_holds_the_link(
     assert not optout.standing(entrant, Channel.SMS).alerts
     start_by_text(entrant)
     assert {SMS_SERVICE, SMS_TIPS, SMS_SPONSOR} <= granted(entrant)
+
+
+# What a one-click request must withstand: it bears no signature, the token is the proof
+
+
+def test_a_huge_body_is_refused_and_changes_nothing(browser: Client, entrant: Entrant) -> None:
+    before = dump()
+    body = "List-Unsubscribe=One-Click&x=" + "y" * 3_000_000
+    assert browser.post(f"/u/{entrant.token}", body, content_type=FORM).status_code in (400, 413)
+    assert dump() == before
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", "image/png", ""])
+def test_a_wrong_content_type_is_a_stop_all_the_same(
+    browser: Client, entrant: Entrant, content_type: str
+) -> None:
+    answer = browser.generic("POST", f"/u/{entrant.token}", b"\xff{", content_type=content_type)
+    assert answer.status_code == 200
+    assert EMAIL_TIPS not in granted(entrant)
+
+
+def test_a_link_of_another_entrant_stops_nothing_of_this_one(browser: Client, entrant: Entrant) -> None:
+    other = make_entrant(entrant.event, email="ana@example.com", mobile="+447700900456")
+    browser.post(f"/u/{other.token}", ONE_CLICK)
+    assert EMAIL_TIPS in granted(entrant)
