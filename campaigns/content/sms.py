@@ -68,7 +68,9 @@ class CompiledSms:
 
     def look(self, values: Mapping[str, str]) -> RenderedSms:
         """What `render` gives, with what a person should know of it. Raises the same."""
-        text, replaced = to_gsm7(" ".join(self.template.render(values).split()))
+        plain, replaced = to_gsm7(" ".join(self.template.render(values).split()))
+        # A mark that stands alone ("¸") becomes a space: beside another one only here.
+        text = " ".join(plain.split())
         counted = segments(text)
         if counted.count > MAX_SEGMENTS:
             raise ContentError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from campaigns.content import CompiledSms, ContentError, compile_sms, segments
@@ -79,6 +79,7 @@ def test_an_ordinary_text_has_nothing_to_tell(sms_of: SmsOf) -> None:
     assert sms_of("Run Reigate is on Sunday.").look({}).notices == ()
 
 
+@example("0\r¸")
 @given(st.text(max_size=60))
 def test_a_value_is_only_a_value(value: str) -> None:
     sms = compile_sms("s", "---\ntopic: a\npurpose: service\n---\n[{{ first_name }}]")
