@@ -37,6 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     django.setup()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In parallel runs a file stays together, and so do all tests that start processes: they would slow each other."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        item.add_marker(pytest.mark.xdist_group("e2e" if folder == "e2e" else str(item.path)))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The run that has no controller above it stops what it started."""
     if not hasattr(config, "workerinput"):
