@@ -4,13 +4,14 @@ import os
 import threading
 import warnings
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import django
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_process_init
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -51,8 +52,27 @@ def broker_url(redis_url: str) -> str:
 # Nothing is unpickled here: what Celery warns of when it runs as root does not arise.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
+
+LONGEST_WAIT_FOR_REDIS = 2
+"""Seconds between tries to connect to a Redis that is away. Kombu's own wait grows to half a minute."""
+
+
+class PatientConnection(Connection):
+    """A connection that tries again at short intervals, so that sending goes on when Redis does."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Self:
+        """As kombu's own, with waits that do not grow."""
+        return super().ensure_connection(*args, **{"interval_max": LONGEST_WAIT_FOR_REDIS, **options})
+
+
+class Amqp(AMQP):
+    """Celery's way of making connections; its `Connection` is the class that it makes them of."""
+
+    Connection = PatientConnection
+
+
 # Celery's own Django fix-up closes the database connection before and after every task.
-app = Celery("aidstation", fixups=[])
+app = Celery("aidstation", fixups=[], amqp=Amqp)
 app.conf.update(
     broker_url=broker_url(settings.REDIS_URL),
     broker_connection_retry_on_startup=True,
@@ -61,6 +81,10 @@ app.conf.update(
         "socket_timeout": 5,
         "socket_connect_timeout": 3,
         "health_check_interval": 10,
+        # A task is done with when it is taken, so nothing notes in Redis which are in hand. Such a note that could not
+        # be removed while Redis was away kept its place for ever, and with all its places taken a worker listened no
+        # more and never learned that its connection was gone.
+        "ack_emulation": False,
         "queue_order_strategy": "sorted",
         "client_name": os.environ.get(SERVICE_VARIABLE),
     },
