@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from campaigns import clock, optout, revision
-from campaigns.models import Consent, Entrant, Guardian, InboundText
+from campaigns.models import Consent, Entrant, Event, Guardian, InboundText
 from campaigns.models.entrants import new_short_code, new_token
 from campaigns.models.words import Channel, EntrantStatus, RaceStatus, Scope, SuppressionReason
 
@@ -40,9 +40,20 @@ def erase(entrant: Entrant) -> Erased:
     if locked.erased_at is not None:
         return Erased(False, 0)
     closed = sum(_close(locked, channel) for channel in Channel)
+    _empty_texts_of_strangers(locked)
     empty([locked.id])
     revision.bump(locked.event_id)
     return Erased(True, closed)
+
+
+def _empty_texts_of_strangers(entrant: Entrant) -> None:
+    """What came from this number before anybody was entered with it; another's on the same number stays theirs.
+
+    Served by entrants_by_mobile once for each event, and inbound_texts_by_number.
+    """
+    at_number = Entrant.objects.filter(mobile_hash=entrant.mobile_hash, event__in=Event.objects.all())
+    if entrant.mobile_hash is not None and not at_number.exclude(id=entrant.id).exists():
+        InboundText.objects.filter(entrant=None, number_hash=entrant.mobile_hash).update(number="", body="")
 
 
 def empty(ids: Sequence[int]) -> None:

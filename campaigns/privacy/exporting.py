@@ -15,15 +15,18 @@ from campaigns.models import (
     Consent,
     ConsentEvent,
     Delivery,
+    Enquiry,
     Entrant,
     Guardian,
     InboundText,
+    Outbox,
+    Receipt,
     Step,
     Suppression,
 )
 from campaigns.models.words import Channel
 
-_INTERNAL = {"identity", "email_hash", "mobile_hash", "address_hash", "number_hash"}
+_INTERNAL = {"identity", "email_hash", "mobile_hash", "address_hash", "number_hash", "body_hash"}
 """Keyed hashes say nothing to anybody without the key."""
 
 
@@ -53,7 +56,14 @@ def facts(entrant: Entrant) -> dict[str, Any]:
         "texts_from_them": [_row(row) for row in InboundText.objects.filter(entrant=entrant).order_by("id")],
         "closed_addresses": [_row(row) for row in _closed(entrant)],
         "deliveries": [
-            {**_row(row), "step": row.step.name, "tries": [_row(each) for each in _tries(row)]}
+            {
+                **_row(row),
+                "step": row.step.name,
+                "tries": [_row(each) for each in _tries(row)],
+                "reports": [_row(each) for each in _reports(row)],
+                "waiting": [_row(each) for each in Outbox.objects.filter(delivery=row)],
+                "asked_for": [_row(each) for each in Enquiry.objects.filter(delivery=row)],
+            }
             for row in deliveries.select_related("step")
         ],
     }
@@ -61,6 +71,11 @@ def facts(entrant: Entrant) -> dict[str, Any]:
 
 def _tries(delivery: Delivery) -> models.QuerySet[Attempt]:
     return Attempt.objects.filter(delivery=delivery).order_by("number")
+
+
+def _reports(delivery: Delivery) -> models.QuerySet[Receipt]:
+    """What providers reported of it. Served by receipts_once."""
+    return Receipt.objects.filter(delivery=delivery.pk).order_by("id")
 
 
 def _closed(entrant: Entrant) -> models.QuerySet[Suppression]:
