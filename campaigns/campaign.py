@@ -63,22 +63,27 @@ def load(event: Event, plan: Plan, sources: Sources, check: Check) -> Campaign:
     campaign, created = Campaign.objects.update_or_create(
         event=event, defaults={"name": plan.name, "quiet_hours": str(plan.quiet_hours or "")}
     )
-    wanted = [_step_fields(number, step) for number, step in enumerate(plan.steps, start=1)]
+    wanted = [step_fields(number, step) for number, step in enumerate(plan.steps, start=1)]
     if plan.catch_up:
         wanted.append(_catch_up_fields(len(wanted) + 1, plan))
     for fields in wanted:
-        _save_step(campaign, fields, sources, check)
+        save_step(campaign, fields, sources, check)
     names = [fields["name"] for fields in wanted]
     campaign.steps.exclude(name__in=names).exclude(kind=StepKind.ALERT).update(state=StepState.OFF)
     _save_alerts(campaign, plan.alerts, sources, check)
-    if not created:
-        Event.objects.filter(id=event.id).update(plan_version=F("plan_version") + 1)
-    ledger.bump_stop_signal()
-    revision.bump(event.id)
+    plan_changed(event, by=0 if created else 1)
     return campaign
 
 
-def _step_fields(number: int, step: PlannedStep) -> dict[str, object]:
+def plan_changed(event: Event, *, by: int = 1) -> None:
+    """The last act of a transaction that changed a plan: drains give back, and rows are dated anew."""
+    Event.objects.filter(id=event.id).update(plan_version=F("plan_version") + by)
+    ledger.bump_stop_signal()
+    revision.bump(event.id)
+
+
+def step_fields(number: int, step: PlannedStep) -> dict[str, object]:
+    """The columns of a planned step at that position, for `save_step`."""
     return {
         "kind": StepKind.PLANNED,
         "name": step.name,
@@ -117,7 +122,11 @@ def _catch_up_fields(number: int, plan: Plan) -> dict[str, object]:
     }
 
 
-def _save_step(campaign: Campaign, fields: dict[str, object], sources: Sources, check: Check) -> None:
+def save_step(campaign: Campaign, fields: dict[str, object], sources: Sources, check: Check) -> None:
+    """Adds a step or changes it in place; what an approval of it bound asks for approval again.
+
+    Raises CampaignError for an unknown word in its audience, a message that cannot be used, or another channel.
+    """
     name, channel = str(fields["name"]), str(fields["channel"])
     _check_audience(campaign.event, name, str(fields["audience"]))
     of = f"Step '{name}'"

@@ -53,7 +53,15 @@ DEFAULT_QUIET_HOURS = "20:00-09:00"
 
 
 class PlanError(ValueError):
-    """One sentence for a person: the file, the step and the key, and what is allowed there."""
+    """One sentence for a person: the file, the step and the key, and what is allowed there.
+
+    `key` and `complaint` are its parts, for a form that shows the complaint at the field itself.
+    """
+
+    def __init__(self, sentence: str, key: str = "", complaint: str = "") -> None:
+        super().__init__(sentence)
+        self.key = key
+        self.complaint = complaint or sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,11 @@ def _read(text: str, file: str) -> dict[str, object]:
         raise PlanError(f"{file} is not a plan: its brackets are nested too deep.") from None
     except ValueError as error:
         raise PlanError(f"{file} is not valid TOML: {error}.") from error
+
+
+def step_of(values: dict[str, object]) -> PlannedStep:
+    """One step from the keys and values that would stand under its [[step]]. Raises PlanError."""
+    return _step(_Table("The step", values))
 
 
 def _steps(table: _Table) -> tuple[PlannedStep, ...]:
@@ -203,7 +216,7 @@ class _Table:
     def error(self, complaint: str, *, key: str = "") -> PlanError:
         place = f"{self._place}, key {shown(key)}" if key else self._place
         stop = "" if complaint.endswith("?") else "."
-        return PlanError(f"{place}: {complaint}{stop}")
+        return PlanError(f"{place}: {complaint}{stop}", key, f"{complaint[0].upper()}{complaint[1:]}{stop}")
 
     def refuse_unknown(self, known: Collection[str]) -> None:
         for key in self._values:

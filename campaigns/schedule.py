@@ -192,6 +192,15 @@ def parse_duration(text: str) -> timedelta:
     return int(match["number"]) * _UNITS[match["unit"]]
 
 
+def written_duration(length: timedelta) -> str:
+    """A length of time as `parse_duration` reads it, in the largest unit that needs no fraction: '24 h', '2 days'."""
+    seconds = int(length.total_seconds())
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds % size == 0 and (unit != "days" or seconds > size):
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
 def parse_quiet_hours(text: str) -> QuietHours | None:
     """Read wall-clock quiet hours such as '20:00-09:00'; '' and 'off' mean none. Raises ScheduleError."""
     words = _plain(text)

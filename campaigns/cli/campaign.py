@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.cli import output, ready
+from campaigns.cli.exporting import export
 from campaigns.cli.preflight import drawn, preflight
 
 if TYPE_CHECKING:
@@ -152,3 +153,4 @@ def hold(slug: str, off: bool, as_json: bool, who: str) -> None:
 
 
 campaign.add_command(preflight)
+campaign.add_command(export)
