@@ -8,6 +8,7 @@ from campaigns.models.ledger import Attempt, Delivery, Outbox
 from campaigns.models.operation import AuditEntry, Circuit, Heartbeat, KeyCanary, StopSignal
 from campaigns.models.plans import Campaign, SignOff, Step, Template, Version
 from campaigns.models.receipts import Enquiry, InboundText, Receipt
+from campaigns.models.tallies import Tally
 
 __all__ = [
     "Alert",
@@ -38,6 +39,7 @@ __all__ = [
     "Step",
     "StopSignal",
     "Suppression",
+    "Tally",
     "Template",
     "User",
     "Version",
