@@ -39,7 +39,8 @@ lint: setup  ## Style and format
 types: setup  ## Type check
 	@$(BIN)/mypy
 
-gallery: setup  ## Pictures of every email for docs/gallery; needs Chromium
+gallery: setup  ## Pictures of emails and the entrant's pages for docs/gallery; needs Chromium
+	@$(BIN)/python -m pytest -q tests/browser/gallery_pages.py
 	@$(BIN)/python tests/browser/gallery.py
 
 lock: $(MARKS)/python  ## Write both lock files from pyproject.toml; newer versions: make lock ARGS=--upgrade

@@ -93,12 +93,13 @@ def choose(entrant: Entrant, form: QueryDict) -> None:
             optout.choose(entrant, channel, wanted, wording, offered, at)
 
 
-def messages_to_come(entrant: Entrant, now: datetime) -> list[Message]:
-    """What is planned for this entrant, next first."""
+def messages_to_come(entrant: Entrant, now: datetime, by: Channel | None = None) -> list[Message]:
+    """What is planned for this entrant, next first: on one channel, or on all."""
     zone = entrant.event.zone
     return [
         _message(coming.version_id, Channel(coming.channel), coming.due_at, zone, now)
         for coming in ledger.coming(entrant, now)
+        if by in (None, coming.channel)
     ]
 
 

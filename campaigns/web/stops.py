@@ -98,11 +98,15 @@ def _email_page(request: HttpRequest, entrant: Entrant, pressed: str = "") -> Ht
 
 
 def _text_page(request: HttpRequest, entrant: Entrant, pressed: str = "") -> HttpResponse:
-    standing = optout.standing(entrant, Channel.SMS)
-    stops = {"tips_stop": optout.TIPS_BY_TEXT, "all_stop": optout.ALL_TEXTS}
-    return render(
-        request, "text_stop.html", {"standing": standing, "pressed": pressed, **stops, **_about(entrant)}
-    )
+    coming = preferences.messages_to_come(entrant, clock.now(), Channel.SMS)
+    shown = {
+        "standing": optout.standing(entrant, Channel.SMS),
+        "pressed": pressed,
+        "next": coming[0] if coming else None,
+        "tips_stop": optout.TIPS_BY_TEXT,
+        "all_stop": optout.ALL_TEXTS,
+    }
+    return render(request, "text_stop.html", {**shown, **_about(entrant)})
 
 
 def _about(entrant: Entrant) -> dict[str, object]:

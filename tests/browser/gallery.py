@@ -1,5 +1,7 @@
 """Takes the pictures of every email of the library into docs/gallery, with a page that shows them: `make gallery`.
 
+Those of the entrant's pages are taken before it by `gallery_pages.py`, which needs a database.
+
 docs/gallery/judged.toml says of each message, in one line, what was judged in its pictures and changed.
 """
 
@@ -67,13 +69,13 @@ def main() -> None:
             for mail in mails.emails():
                 if mail.who == who:
                     page.set_content(mail.html)
-                    _picture(page, FOLDER / "emails" / f"{mail.message}-{width}-{scheme}.webp")
+                    picture(page, FOLDER / "emails" / f"{mail.message}-{width}-{scheme}.webp")
             page.close()
         browser.close()
     (FOLDER / "index.html").write_text(_page(names, judged), encoding="utf-8")
 
 
-def _picture(page: Page, file: Path) -> None:
+def picture(page: Page, file: Path) -> None:
     """The whole page as WebP, a third of a PNG's size; Playwright itself knows only PNG and JPEG."""
     session = page.context.new_cdp_session(page)
     size = session.send("Page.getLayoutMetrics")["cssContentSize"]
@@ -90,7 +92,19 @@ def _picture(page: Page, file: Path) -> None:
 
 
 def _page(names: list[str], judged: dict[str, str]) -> str:
-    return HEAD + "".join(_section(name, judged[name]) for name in names) + "</body></html>\n"
+    mails = "".join(_section(name, judged[name]) for name in names)
+    return f"{HEAD}{mails}{_entrants_pages()}</body></html>\n"
+
+
+def _entrants_pages() -> str:
+    """The section of the pictures that `gallery_pages.py` has taken."""
+    files = sorted((FOLDER / "pages").glob("*.webp"))
+    figures = "".join(
+        f'<figure><img src="pages/{file.name}" alt="{file.stem}" loading="lazy" width="195">'
+        f"<figcaption>{file.stem.replace('-', ' ')}</figcaption></figure>\n"
+        for file in files
+    )
+    return f"<h2>The entrant's own pages</h2>\n<details><summary>Pictures</summary>\n{figures}</details>\n"
 
 
 def _section(name: str, line: str) -> str:

@@ -22,7 +22,11 @@ PAGES = ("/u/{token}", "/s/{code}", "/m/{view}", "/u/unknown", "/m/unknown", "/"
 def links(transactional_db: None, live_server: Any) -> Callable[[str], str]:
     """The address of a page for an entrant who has had one message and has another to come."""
     event = an_event(postal_address="1 Example Street, Reigate RH2 0AA", info_url="https://example.org/info")
-    loaded = a_campaign(event, a_step(), a_step("later", template="back-pain", when="40 days before, 10:00"))
+    later = {"when": "40 days before, 10:00"}
+    loaded = a_campaign(
+        event, a_step(), a_step("later", template="back-pain", **later),
+        a_step("text", channel="sms", template="hydration", **later),
+    )  # fmt: skip
     person = entrant(event, first_name="Zoë-Bartholomew", bib="12345")
     row = sent(the_step(loaded), person)
     words = {"token": person.token, "code": person.short_code, "view": view_link.code_of(row.token)}
@@ -55,18 +59,23 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
         page.close()
 
 
-def test_the_first_screen_says_why_and_holds_the_way_out(
+def test_the_first_screen_says_what_comes_and_why_and_holds_the_way_out(
     chromium: Browser, links: Callable[[str], str]
 ) -> None:
     page = chromium.new_page(viewport={"width": 390, "height": 844})
-    page.goto(links("/u/{token}"))
-    for found in (
-        page.get_by_text("writes to you because"),
-        page.get_by_role("button", name="Stop all tips"),
+    for path, why, next_one, stop in (
+        ("/u/{token}", "writes to you because", "Next for you", "Stop all tips"),
+        ("/s/{code}", "texts this phone because", "Next by text", "Stop every text"),
     ):
-        box = found.bounding_box()
-        assert box is not None
-        assert box["y"] + box["height"] <= 844
+        page.goto(links(path))
+        for found in (
+            page.get_by_text(why),
+            page.get_by_text(next_one),
+            page.get_by_role("button", name=stop),
+        ):
+            box = found.bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= 844
     page.close()
 
 

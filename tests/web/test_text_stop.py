@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client, RequestFactory
+from people import a_campaign, a_step, an_event
+from people import entrant as an_entrant
 from reigate import EMAIL_TIPS, EVERYTHING, SMS_SERVICE, SMS_TIPS, dump, granted, make_entrant, make_event
 from time_machine import travel
 
@@ -145,3 +147,17 @@ def test_a_text_s_link_leads_on_to_the_race_s_pages(browser: Client) -> None:
     page = browser.get(f"/s/{make_entrant(event).short_code}").content.decode()
     assert 'href="https://run.example/day">Race day information</a>' in page
     assert "javascript" not in page
+
+
+def test_the_page_says_why_and_what_comes_next_by_text(browser: Client) -> None:
+    event = an_event()
+    text = {"channel": "sms", "template": "hydration", "when": "40 days before, 10:00"}
+    a_campaign(event, a_step(), a_step("text", **text))
+    person = an_entrant(event)
+    with travel("2027-07-22T08:00:00Z", tick=False):
+        shown = browser.get(f"/s/{person.short_code}").content.decode()
+        assert "because its number was given with an entry" in shown
+        assert "Next by text" in shown
+        assert "Tue 10 Aug" in shown
+        stopped = browser.post(f"/s/{person.short_code}", {"press": "stop-all"}).content.decode()
+        assert "Next by text" not in stopped
