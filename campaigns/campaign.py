@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -139,7 +139,7 @@ def save_step(campaign: Campaign, fields: dict[str, object], sources: Sources, c
     )
     enabled = fields.pop("enabled")
     fields |= {"template": version.template, "fallback_template": fallback.template if fallback else None}
-    content_hash = _content_hash(fields, version, fallback)
+    content_hash = bound_hash(fields, version, fallback)
     # Locked: an opening's progress, or a pause by a drain, is not overwritten with what was read here.
     step = campaign.steps.select_for_update(no_key=True).filter(name=name).first()
     if step is None:
@@ -202,8 +202,13 @@ def _version(event: Event, channel: str, name: str, of: str, sources: Sources, c
         front = check(channel, name, source)
     except content.ContentError as error:
         raise CampaignError(f"{of}: {error}") from error
-    digest = hashlib.sha256(source.encode()).hexdigest()
     template, _ = Template.objects.get_or_create(event=event, channel=channel, name=name)
+    return version_saying(template, source, health=front.health)
+
+
+def version_saying(template: Template, source: str, *, health: bool) -> Version:
+    """The newest version if it has these very words, else a new one; the caller holds the event's lock."""
+    digest = hashlib.sha256(source.encode()).hexdigest()
     newest = template.versions.order_by("-number").first()
     if newest and newest.content_hash == digest:
         return newest
@@ -211,18 +216,20 @@ def _version(event: Event, channel: str, name: str, of: str, sources: Sources, c
         number=newest.number + 1 if newest else 1,
         source=source,
         content_hash=digest,
-        health=front.health,
+        health=health,
         created_at=clock.now(),
     )
 
 
-def _content_hash(fields: dict[str, object], version: Version, fallback: Version | None) -> str:
-    """Of all that an approval binds but the event's date: words, timing, audience, channel and purpose."""
-    bound = {
-        name: str(value)
-        for name, value in fields.items()
-        if name not in ("position", "template", "fallback_template")
-    }
+BOUND = (
+    "kind", "name", "channel", "when", "audience", "purpose", "latest", "late_entrants", "per", "quiet_exempt",
+)  # fmt: skip
+"""What of a step an approval binds, beside its words and the event's date."""
+
+
+def bound_hash(fields: Mapping[str, object], version: Version, fallback: Version | None) -> str:
+    """Of all that an approval of a step with these fields binds but the event's date."""
+    bound = {name: str(fields[name]) for name in BOUND}
     bound |= {"content": version.content_hash, "fallback": fallback.content_hash if fallback else ""}
     return hashlib.sha256(json.dumps(bound, sort_keys=True).encode()).hexdigest()
 

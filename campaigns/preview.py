@@ -18,9 +18,9 @@ from django.db.models import Q
 from campaigns import clock, content, ledger, optout, people, providers, rendering
 from campaigns.channels.outcomes import ChannelDown, Email, Kind, Outcome, Sms
 from campaigns.ledger import Claimed
-from campaigns.models import Entrant, Event, Step, Suppression, Version
+from campaigns.models import Entrant, Event, Step, Suppression, Template, Version
 from campaigns.models.entrants import new_short_code, new_token
-from campaigns.models.words import Channel, StepState
+from campaigns.models.words import Channel, StepKind, StepState
 
 MOST_CHOICES = 8
 TEST_SUBJECT, TEST_TEXT = "[Test] ", "TEST: "
@@ -58,9 +58,17 @@ class Preview:
 
 def entrant_like(event: Event, word: str) -> Entrant:
     """The one entrant whom a word means: `id:17`, a bib, an email address or part of a name. Raises PreviewError."""
+    chosen = entrants_like(event, word)
+    if len(chosen) > 1:
+        raise PreviewError(_choices(word.strip(), chosen))
+    return chosen[0]
+
+
+def entrants_like(event: Event, word: str) -> list[Entrant]:
+    """The entrants whom such a word may mean, one or more, at most `MOST_CHOICES` and one. Raises PreviewError."""
     word = word.strip()
     try:
-        return people.find(event, word)
+        return [people.find(event, word)]
     except people.PersonError as error:
         if word.lower().startswith("id:") or not word:
             raise PreviewError(str(error)) from error
@@ -71,9 +79,7 @@ def entrant_like(event: Event, word: str) -> Entrant:
     chosen = list(found.select_related("race")[: MOST_CHOICES + 1])
     if not chosen:
         raise PreviewError(f"Nobody matches '{word}': give an id (id:17), a bib, an email address or a name.")
-    if len(chosen) > 1:
-        raise PreviewError(_choices(word, chosen))
-    return chosen[0]
+    return chosen
 
 
 def _choices(word: str, found: list[Entrant]) -> str:
@@ -90,32 +96,40 @@ def preview(version: Version, entrant: Entrant) -> Preview:
 
     Raises PreviewError where no step uses the message or a value is missing.
     """
-    channel = Channel(version.template.channel)
-    step = _step_of(version)
-    verdict, leaves_at, group = _group(step, channel, entrant)
-    message = rendering.message_of(step, channel, version.id)
-    try:
-        made = (
-            message.finished_email(group, leaves_at)
-            if channel == Channel.EMAIL
-            else message.finished_sms(group, leaves_at)
-        )
-    except content.ContentError as error:
-        raise PreviewError(f"This entrant's message cannot be made: {error}.") from error
-    return Preview(step, version, verdict, leaves_at, made, group, message)
-
-
-def _step_of(version: Version) -> Step:
-    """The first step of the plan that uses the message."""
-    template = version.template
-    steps = Step.objects.filter(Q(template=template) | Q(fallback_template=template)).order_by("position")
-    used = steps.select_related("campaign__event__organiser")
-    step = used.exclude(state=StepState.OFF).first() or used.first()
+    step = step_of(version.template)
     if step is None:
         raise PreviewError(
-            f"No step of the plan uses {template.channel}/{template.name}: its moment and purpose are not known."
+            f"No step of the plan uses {version.template.channel}/{version.template.name}: "
+            "its moment and purpose are not known."
         )
-    return step
+    channel = Channel(version.template.channel)
+    verdict, leaves_at, group = _group(step, channel, entrant)
+    return finished(version, step, group, verdict=verdict, leaves_at=leaves_at)
+
+
+def finished(
+    version: Version, step: Step, group: list[Claimed], *, verdict: str, leaves_at: datetime
+) -> Preview:
+    """The message of this version, which need not be stored, for a group of entrants. Raises PreviewError."""
+    try:
+        maker = (
+            rendering.message_of(step, Channel(version.template.channel), version.id)
+            if version.id
+            else rendering.draft_of(step, version)
+        )
+        made = maker.finished_email(group, leaves_at) if maker.email else maker.finished_sms(group, leaves_at)
+    except content.ContentError as error:
+        raise PreviewError(f"This entrant's message cannot be made: {error}.") from error
+    return Preview(step, version, verdict, leaves_at, made, group, maker)
+
+
+def step_of(template: Template) -> Step | None:
+    """The first step of the plan that uses the message."""
+    steps = Step.objects.filter(Q(template=template) | Q(fallback_template=template)).exclude(
+        kind=StepKind.ALERT
+    )
+    used = steps.order_by("position").select_related("campaign__event__organiser")
+    return used.exclude(state=StepState.OFF).first() or used.first()
 
 
 def _group(step: Step, channel: Channel, entrant: Entrant) -> tuple[str, datetime, list[Claimed]]:

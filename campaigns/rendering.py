@@ -196,6 +196,21 @@ def message_of(step: Step, channel: Channel, version_id: int | None = None) -> M
     event = step.campaign.event
     review = sign_off.review_of(version_id)
     compiled = compiled_version(version_id, channel, event.colour, review, station_of(step), event.logo_url)
+    return _message(step, channel, version_id, compiled)
+
+
+def draft_of(step: Step, draft: Version) -> Message:
+    """The message of a step with words that are not stored: `draft` has no id. Raises ContentError."""
+    template, event = draft.template, step.campaign.event
+    channel, brand = Channel(template.channel), content.Brand(event.colour, event.logo_url)
+    compiled = _compiled(channel, template.name, draft.source, brand, None, station_of(step))
+    return _message(step, channel, 0, compiled)
+
+
+def _message(
+    step: Step, channel: Channel, version_id: int, compiled: content.CompiledEmail | content.CompiledSms
+) -> Message:
+    event = step.campaign.event
     return Message(
         version_id=version_id,
         channel=channel,
@@ -229,10 +244,21 @@ def compiled_version(
 ) -> content.CompiledEmail | content.CompiledSms:
     """A version never changes, so it is compiled once in a process, and anew when it is signed off."""
     version = Version.objects.select_related("template").get(id=version_id)
+    brand = content.Brand(colour, logo)
+    return _compiled(channel, version.template.name, version.source, brand, review, station)
+
+
+def _compiled(
+    channel: str,
+    name: str,
+    source: str,
+    brand: content.Brand,
+    review: content.Review | None,
+    station: content.Station | None,
+) -> content.CompiledEmail | content.CompiledSms:
     if channel == Channel.SMS:
-        return content.compile_sms(version.template.name, version.source)
-    name, brand = version.template.name, content.Brand(colour, logo)
-    return content.compile_email(name, version.source, layout(), brand=brand, review=review, station=station)
+        return content.compile_sms(name, source)
+    return content.compile_email(name, source, layout(), brand=brand, review=review, station=station)
 
 
 def station_of(step: Step) -> content.Station | None:

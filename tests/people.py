@@ -173,6 +173,13 @@ def load(
     return loaded
 
 
+def the_library(event: Event) -> Campaign:
+    """The plan that comes with Aid Station, with all its messages and alerts, loaded for the event."""
+    Race.objects.get_or_create(event=event, slug="5k", defaults={"name": "5K", "start": time(9, 30)})
+    plan = load_plan((ROOT / "campaigns" / "library" / "run-reigate.toml").read_text("utf-8"), file="plan")
+    return campaign.load(event, plan, campaign.Sources(ROOT / "templates"), rendering.check_source)
+
+
 def sign_everything(loaded: Campaign, review_by: date = date(2099, 12, 31)) -> None:
     """An example reviewer stands for all health advice of the campaign that nobody stands for yet."""
     for version in Version.objects.filter(template__event=loaded.event, health=True):

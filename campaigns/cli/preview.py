@@ -42,17 +42,18 @@ _version = click.option("--version", "number", type=int, help="An earlier versio
 def preview(slug: str, name: str, word: str, number: int | None, file: Path | None, as_json: bool) -> None:
     """Show a message of event SLUG exactly as one entrant would get it, made as it is made for sending."""
     ready.prepare()
+    from campaigns import seen
     from campaigns.cli.event import event_named
 
     found = _previewed(event_named(slug), name, word, number)
-    shown = _email(found) if _is_email(found) else _text(found)
+    shown = seen.words(found)
     if file:
         _write(file, shown)
     if as_json:
         output.print_json(_facts(found) | shown)
         return
-    click.echo(_sentence(found))
-    if _is_email(found):
+    click.echo(seen.sentence(found))
+    if seen.is_email(found):
         headers = [f"{header}: {value}" for header, value in shown["headers"].items() if header in HEADERS]
         click.echo("\n".join(["", *headers, f"Size: {shown['bytes']:,} bytes", "", shown["text"]]))
     else:
@@ -61,16 +62,13 @@ def preview(slug: str, name: str, word: str, number: int | None, file: Path | No
 
 def _previewed(event: Event, name: str, word: str, number: int | None) -> Preview:
     from campaigns import preview as previews
+    from campaigns import seen
 
     version = version_of(template_named(event, name), number)
     try:
-        return previews.preview(version, previews.entrant_like(event, word))
+        return seen.look(version, previews.entrant_like(event, word))
     except previews.PreviewError as error:
         output.refuse(error)
-
-
-def _is_email(found: Preview) -> bool:
-    return found.version.template.channel == "email"
 
 
 def _facts(found: Preview) -> dict[str, Any]:
@@ -84,41 +82,6 @@ def _facts(found: Preview) -> dict[str, Any]:
     }
 
 
-def _email(found: Preview) -> dict[str, Any]:
-    from campaigns.channels.outcomes import Email
-
-    assert isinstance(found.message, Email)
-    headers = {header: str(value) for header, value in found.parsed.items()}
-    return {
-        "headers": headers,
-        "subject": headers["Subject"],
-        "text": found.part("plain"),
-        "html": found.part("html"),
-        "bytes": len(found.message.data),
-    }
-
-
-def _text(found: Preview) -> dict[str, Any]:
-    from django.conf import settings
-
-    from campaigns.channels.outcomes import Sms
-
-    assert isinstance(found.message, Sms)
-    assert found.maker.sms is not None
-    seen = found.maker.sms.look(found.maker.values(found.group, found.leaves_at))
-    segments = seen.segments
-    return {
-        "sender": settings.TWILIO_FROM or settings.TWILIO_MESSAGING_SERVICE_SID or "(no sender set)",
-        "to": found.message.to,
-        "text": found.message.body,
-        "segments": segments.count,
-        "encoding": segments.encoding,
-        "units": segments.units,
-        "notices": list(seen.notices),
-        "cost": None if settings.SMS_PRICE is None else str(settings.SMS_PRICE * segments.count),
-    }
-
-
 def _write(file: Path, shown: dict[str, Any]) -> None:
     if "html" not in shown:
         raise Refused("A text has no HTML part: leave --html out.")
@@ -126,21 +89,6 @@ def _write(file: Path, shown: dict[str, Any]) -> None:
         file.write_text(shown["html"], encoding="utf-8")
     except OSError as error:
         raise Refused(f"{file} cannot be written ({error.strerror}): give another path.") from error
-
-
-def _sentence(found: Preview) -> str:
-    """Who, when, and whether the claim would let it go."""
-    zone = found.step.campaign.event.zone
-    names = " and ".join(dict.fromkeys(row.first_name for row in found.group)) or "this entrant"
-    moment = f"{found.leaves_at.astimezone(zone):%a %d %b %Y, %H:%M}"
-    if found.verdict in ("eligible", "quiet"):
-        return f"{names}: step '{found.step.name}', leaves on {moment}."
-    if found.verdict == "email":
-        return f"{names} would get the email of step '{found.step.name}' instead: there is no usable mobile."
-    return (
-        f"{names} would not get step '{found.step.name}' on {moment} ({found.verdict.replace('_', ' ')}). "
-        "It would read:"
-    )
 
 
 def _phone(sender: str, text: str) -> list[str]:
@@ -178,13 +126,13 @@ def test_send(
 ) -> None:
     """Send one message of event SLUG, marked as a test, to an address of your own by the real provider."""
     ready.prepare()
-    from campaigns import audit
+    from campaigns import audit, seen
     from campaigns import preview as previews
     from campaigns.cli.event import event_named
 
     event = event_named(slug)
     found = _previewed(event, name, word, number)
-    to = _address(address, is_email=_is_email(found))
+    to = _address(address, is_email=seen.is_email(found))
     try:
         outcome = previews.send_test(found, to)
     except previews.PreviewError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from rich.console import Console
@@ -142,6 +142,39 @@ def _signer(signed: dict[str, Any]) -> str:
 
     ended = f", revoked by {signed['revoked_by']}" if signed["revoked_at"] else ""
     return f"signed off by {signed['reviewer']} until {person_date(signed['review_by'])}{ended}"
+
+
+@template.command()
+@click.argument("slug")
+@click.argument("name", metavar="CHANNEL/NAME")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.option("--version", "number", type=int, help="Refuse unless this is the newest version.")
+@output.json_option
+@output.as_option
+def save(slug: str, name: str, file: TextIO, number: int | None, as_json: bool, who: str) -> None:
+    """Save FILE (- is standard input) as the newest version of a message.
+
+    Its sign-off ends with the version before, and the steps that use it wait for approval again.
+    """
+    ready.prepare()
+    from campaigns import audit, content, wording
+    from campaigns.cli.event import event_named
+
+    newest = _newest(template_named(event_named(slug), name), number)
+    try:
+        saved = wording.save(newest.template, file.read(), over=newest.content_hash)
+    except (wording.Overtaken, content.ContentError, UnicodeDecodeError) as error:
+        output.refuse(error)
+    if saved.is_new:
+        audit.record(who, "template.save", event=slug, version=saved.version.id, waiting=len(saved.waiting))
+    if as_json:
+        output.print_json(
+            {"name": name, "version": saved.version.number, "new": saved.is_new, "waiting": saved.waiting}
+        )
+        return
+    said = "is saved" if saved.is_new else "says this already"
+    waiting = f" These steps wait for approval again: {', '.join(saved.waiting)}." if saved.waiting else ""
+    click.echo(f"{name}, version {saved.version.number}, {said}.{waiting}")
 
 
 @template.command("sign-off")

@@ -174,3 +174,17 @@ def test_a_test_needs_an_address_of_its_channel(event, loaded, to):
     entrant(event, first_name="Zoë")
     for name in ("email/back-warm-up", "sms/race-morning"):
         run("test-send", event.slug, name, "--as-entrant", "Zoë", "--to", to, code=1)
+
+
+def test_a_saved_file_is_a_new_version_that_waits_for_approval(event, loaded, tmp_path):
+    run("sign-off", event.slug, "email/back-warm-up", *SIGN)
+    campaign.approve(loaded, "ann@example.org", [])
+    file = tmp_path / "new.md"
+    source = run("show", event.slug, "email/back-warm-up").output.split("\n\n", 1)[1]
+    file.write_text(source.replace("topic: ", "topic: More of ", 1))
+    said = run("save", event.slug, "email/back-warm-up", file, "--as", "ann@example.org").output
+    assert "email/back-warm-up, version 2, is saved. These steps wait for approval again: tip." in said
+    assert AuditEntry.objects.get(act="template.save").who == "ann@example.org"
+    run("save", event.slug, "email/back-warm-up", file, "--version", 1, code=1)
+    file.write_text(source.replace("{{ ", "{{ frist_", 1))
+    assert "did you mean" in run("save", event.slug, "email/back-warm-up", file, code=1).output
