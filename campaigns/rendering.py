@@ -87,10 +87,12 @@ class Message:
 
     def finished_email(self, group: Sequence[Claimed], now: datetime) -> Email:
         """The carrier's mail as bytes. Raises ContentError, or MissingValue where a needed value is not known."""
-        return self.mail(self.pieces(group, now), group, now)
+        carrier = group[0]
+        data = self._frame.mail(self.values(group, now), self.own_headers(group, now))
+        return Email(carrier.delivery, self._sender[1], carrier.address, data)
 
     def pieces(self, group: Sequence[Claimed], now: datetime) -> content.EmailPieces:
-        """The words of the carrier's mail. Raises what `finished_email` raises."""
+        """The words of the carrier's mail, to be looked at. Raises what `finished_email` raises."""
         assert self.email is not None
         return self.email.render_pieces(self.values(group, now))
 

@@ -6,10 +6,11 @@ The layout speaks two languages: `[[ … ]]` and `[% … %]` are filled once per
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import cast
 
 import css_inline
 from jinja2 import Environment, StrictUndefined
@@ -19,7 +20,7 @@ from campaigns.content import claims, front_matter, markdown, plain_text, safety
 from campaigns.content.brand import Brand
 from campaigns.content.errors import ContentError
 from campaigns.content.front_matter import FrontMatter, person_date
-from campaigns.content.placeholders import Placeholder, fill
+from campaigns.content.placeholders import Filled, Placeholder, fill
 from campaigns.content.sandbox import MAX_LINES, MAX_SOURCE, CheckedTemplate, check, compile_template
 from campaigns.content.tags import HiddenTags
 
@@ -89,8 +90,7 @@ class CompiledEmail:
     @property
     def placeholders(self) -> frozenset[str]:
         """The names of all placeholders this email uses, layout included."""
-        parts = (self.subject, self.html, self.text)
-        return frozenset(placeholder.name for part in parts for placeholder in part.placeholders)
+        return frozenset(placeholder.name for part in self._parts for placeholder in part.placeholders)
 
     def render(self, values: Mapping[str, str]) -> RenderedEmail:
         """Put an entrant's values in; they are strings ready for people, and never markup.
@@ -103,10 +103,27 @@ class CompiledEmail:
 
     def render_pieces(self, values: Mapping[str, str]) -> EmailPieces:
         """What `render` gives, for a `Frame`: it knows the fixed pieces already. Raises the same."""
+        return self._rendered(values, None if self._words is None else self._filled(self._words, values))
+
+    def own_words(self, values: Mapping[str, str]) -> dict[str, str] | None:
+        """The words that are a reader's own and are printed, if there are any; none of them decides anything.
+
+        None where a stencil would not do: one word has a fallback in a part and not in another. Raises ContentError.
+        """
+        return None if self._words is None else cast(dict[str, str], self._filled(self._own, values))
+
+    def render_with(self, values: Mapping[str, str], words: Mapping[str, str]) -> EmailPieces:
+        """What `render` gives with these words in place of the reader's own. Raises the same."""
+        assert self._words is not None
+        return self._rendered(values, {**self._filled(self._words, values), **words})
+
+    def _filled(self, placeholders: Iterable[Placeholder], values: Mapping[str, str]) -> Filled:
         try:
-            filled = None if self._words is None else fill(self._words, values)
+            return fill(placeholders, values)
         except ContentError as error:
             raise ContentError(error.problem, template=self.name) from None
+
+    def _rendered(self, values: Mapping[str, str], filled: Filled | None) -> EmailPieces:
         return EmailPieces(
             "".join(self.subject.render_pieces(values, filled)),
             self.html.render_pieces(values, filled),
@@ -116,12 +133,27 @@ class CompiledEmail:
     @cached_property
     def _words(self) -> tuple[Placeholder, ...] | None:
         """All placeholders, to be filled in once; None where one has its fallback in a part and not in another."""
-        everyone = {word for part in (self.subject, self.html, self.text) for word in part.placeholders}
+        everyone = {word for part in self._parts for word in part.placeholders}
         return (
             tuple(sorted(everyone, key=lambda word: word.name))
             if len(everyone) == len(self.placeholders)
             else None
         )
+
+    @cached_property
+    def _own(self) -> tuple[Placeholder, ...]:
+        looked_into = frozenset().union(*(part.looked_into for part in self._parts))
+        return tuple(word for word in self._words or () if word.own and word.name not in looked_into)
+
+    @cached_property
+    def shared(self) -> tuple[str, ...]:
+        """The names of the placeholders that are not a reader's own: who has the same of them gets the same mail."""
+        own = {word.name for word in self._own}
+        return tuple(sorted(self.placeholders - own))
+
+    @property
+    def _parts(self) -> tuple[CheckedTemplate, ...]:
+        return self.subject, self.html, self.text
 
 
 def compile_email(

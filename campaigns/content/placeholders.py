@@ -26,6 +26,7 @@ class Placeholder:
     fallback: str | None = None
     instead: str | None = None  # another placeholder to take the value from before the fallback
     words: tuple[str, ...] = ()  # of the kind `words`: the only ones there are; none means any
+    own: bool = False  # hardly any two readers have the same
     typed: bool = False  # who arms or sends an alert types it in (`typed_values`); no planned message has it
 
     @property
@@ -39,13 +40,14 @@ AGE_BANDS = ("under-18", "18-29", "30-49", "50-plus")
 
 
 _DECLARED = (
-    Placeholder("first_name", "the entrant's first name", "Zoë", fallback="there"),
+    Placeholder("first_name", "the entrant's first name", "Zoë", fallback="there", own=True),
     Placeholder(
         "names",
         "the first names of all who share this address, ready to read",
         "Ana, Ben and Zoë",
         fallback="there",
         instead="first_name",
+        own=True,
     ),
     Placeholder("event_name", "the event", "Run Reigate"),
     Placeholder("race_name", "the entrant's race, fit to follow 'the'", "Half Marathon"),
@@ -59,7 +61,7 @@ _DECLARED = (
     Placeholder("start_time", "the entrant's own start, 24-hour", "09:15"),
     Placeholder("wave", "the entrant's wave", "B"),
     Placeholder("pen_close", "when the start pen closes, 24-hour", "09:05"),
-    Placeholder("bib", "the entrant's number", "12345"),
+    Placeholder("bib", "the entrant's number", "12345", own=True),
     Placeholder("venue", "where the race starts", "Priory Park"),
     Placeholder("arrive_by", "when to be there, 24-hour", "08:15"),
     Placeholder("warmup_time", "when to start warming up, 24-hour", "08:50"),
@@ -72,25 +74,32 @@ _DECLARED = (
         "the entrant's link that stops these messages",
         "https://tips.example.org/u/0123456789abcdefghijkl",
         "url",
+        own=True,
     ),
     Placeholder(
         "preferences_url",
         "the entrant's link to all choices",
         "https://tips.example.org/u/0123456789abcdefghijkl",
         "url",
+        own=True,
     ),
     Placeholder(
         "view_url",
         "the link that shows this very email in a browser",
         "https://tips.example.org/m/0123456789abcdefghijkl",
         "url",
+        own=True,
     ),
     Placeholder("info_url", "the event's information page", "https://example.org/info", "url"),
     Placeholder(
         "deferral_url", "where a place is moved or given back", "https://example.org/deferral", "url"
     ),
     Placeholder(
-        "stop_url", "the short link of a text: tip and stop", "https://tips.example.org/s/abcd2345", "url"
+        "stop_url",
+        "the short link of a text: tip and stop",
+        "https://tips.example.org/s/abcd2345",
+        "url",
+        own=True,
     ),
     Placeholder("temp", "alerts: the forecast in degrees Celsius", "29", typed=True),
     Placeholder("new_start", "alerts: when the race starts now, 24-hour", "10:00", typed=True),

@@ -39,18 +39,25 @@ class BodyEncoder:
                     continue
                 cut = _cut(piece)
             line.append(cut.head)
-            done += (_encoded("".join(line)), cut.lines)
+            done += (encoded_line("".join(line)), cut.lines)
             line = [cut.tail]
         if any(line) or not done:
-            done.append(_encoded("".join(line)))
+            done.append(encoded_line("".join(line)))
         return b"".join(done)
 
 
 def _cut(piece: str) -> _Cut:
     head, *lines, tail = piece.split("\n")
-    return _Cut(head, b"".join(map(_encoded, lines)), tail)
+    return _Cut(head, b"".join(map(encoded_line, lines)), tail)
 
 
-def _encoded(line: str) -> bytes:
-    # The C function ends its soft breaks with a bare LF; the line itself holds none.
+def encoded_line(line: str) -> bytes:
+    """A whole line, which holds no line end, with its CRLF."""
+    # The C function ends its soft breaks with a bare LF.
     return binascii.b2a_qp(line.encode(), istext=True).replace(b"\n", b"\r\n") + b"\r\n"
+
+
+def encoded_segment(words: str) -> bytes:
+    """A part of a line, with room behind it for the "=" of a soft break: what follows is encoded by itself."""
+    # The "x" takes that room and is no space, which at a line's end would be encoded.
+    return encoded_line(f"{words}x").removesuffix(b"x\r\n")

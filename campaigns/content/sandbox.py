@@ -235,13 +235,15 @@ def _column(tokens: list[_Token], line: int, word: str) -> int | None:
 class CheckedTemplate:
     """A template compiled once per version, and the placeholders it uses.
 
-    `fixed` are the pieces between its tags: whoever gets them gets them as they are.
+    `fixed` are the pieces between its tags: whoever gets them gets them as they are. `looked_into` are the names of
+    those placeholders whose value decides or changes something; of the others only whether there is one.
     """
 
     name: str
     placeholders: tuple[Placeholder, ...]
     template: Template
     fixed: frozenset[str]
+    looked_into: frozenset[str] = frozenset()
 
     def render(self, values: Mapping[str, str]) -> str:
         """Put the values in. Raises MissingValue; ContentError for a bad value or a result too long."""
@@ -281,7 +283,16 @@ def compile_template(name: str, text: str, *, html: bool) -> CheckedTemplate:
     }
     placeholders = tuple(_placeholder(word, own_words) for word in sorted(used))
     fixed = frozenset(node.data for node in tree.find_all(nodes.TemplateData))
-    return CheckedTemplate(name, placeholders, template, fixed)
+    return CheckedTemplate(name, placeholders, template, fixed, _looked_into(tree))
+
+
+def _looked_into(tree: nodes.Template) -> frozenset[str]:
+    lookers = [node for node in tree.find_all((nodes.Compare, nodes.Filter)) if not _passes_through(node)]
+    return frozenset(name.name for node in lookers for name in node.find_all(nodes.Name))
+
+
+def _passes_through(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Filter) and node.name == "otherwise"
 
 
 def _placeholder(word: str, own_words: set[str]) -> Placeholder:

@@ -20,6 +20,7 @@ from campaigns.content import (
     EmailPieces,
     EntrantHeaders,
     Frame,
+    MissingValue,
     RenderedEmail,
     StepHeaders,
     build_email,
@@ -87,6 +88,9 @@ NASTY += [
 
 settings.register_profile("frame", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 anyones = settings(settings.get_profile("frame"))
+ANY_LINK = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), max_size=90).map(
+    "https://e.org/{}".format
+)
 ANY_VALUE = st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
 
 
@@ -237,12 +241,111 @@ def test_any_date_is_the_same_bytes(frame: Frame, date: datetime, minutes: int) 
     assert_alike(frame, RenderedEmail("Shoes", "<p>.\n", ".\n"), HEADERS, own)
 
 
+OF_EVERY_KIND = (
+    BODY
+    + """
+{% if bib %}Your number is {{ bib }}, 100 % yours{% else %}no number yet{% endif %}.
+{{ bib|otherwise("none") }}
+
+{% if first_name == "Ana" %}Ana{% endif %} {{ names }}{{ names }} [choose]({{ preferences_url }})
+
+{{ race_name }} at {{ start_time|clock }}
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def whole(email_of: Callable[..., CompiledEmail]) -> CompiledEmail:
+    return email_of(OF_EVERY_KIND, subject="Shoes, {{ names }} of {{ race_name }}")
+
+
+@pytest.fixture(scope="module")
+def stencilled(whole: CompiledEmail) -> Frame:
+    return Frame(HEADERS, whole)
+
+
+@given(names=ANY_VALUE, first_name=ANY_VALUE | st.just("Ana"), bib=ANY_VALUE, link=ANY_LINK)
+@example(names="x" * 76, first_name="", bib="x" * 75, link="https://e.org/" + "=" * 80)
+@anyones
+def test_any_words_of_ones_own_make_the_mail_that_jinja_and_the_email_package_make(
+    stencilled: Frame,
+    whole: CompiledEmail,
+    values: dict[str, str],
+    names: str,
+    first_name: str,
+    bib: str,
+    link: str,
+) -> None:
+    own = {"names": names, "first_name": first_name, "bib": bib, "preferences_url": link}
+    filled = {**values, **own}
+    assert_same(stencilled.mail(filled, OWN), build_email(whole.render(filled), HEADERS, OWN))
+
+
+@given(race=ANY_VALUE, wave=ANY_VALUE)
+@anyones
+def test_any_words_that_many_share_make_the_same_mail(
+    whole: CompiledEmail, values: dict[str, str], race: str, wave: str
+) -> None:
+    filled = {**values, "race_name": f"10K {race}", "wave": wave}
+    made = Frame(HEADERS, whole).mail(filled, OWN)
+    assert_same(made, build_email(whole.render(filled), HEADERS, OWN))
+
+
+def test_what_is_asked_and_not_only_printed_is_asked_for_each_reader(
+    stencilled: Frame, values: dict[str, str]
+) -> None:
+    named = [stencilled.mail({**values, "first_name": name}, OWN) for name in ("Ana", "Ben", "Ana")]
+    assert named[0] == named[2] != named[1]
+    with_number, without = (stencilled.mail({**values, "bib": bib}, OWN) for bib in ("77", ""))
+    assert "no number yet" in str(parsed(without).get_body(("plain",)))
+    assert "no number yet" not in str(parsed(with_number).get_body(("plain",)))
+
+
+def test_a_crowd_is_rendered_once(
+    whole: CompiledEmail, values: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = Frame(HEADERS, whole)
+    frame.mail({**values, "names": "Ana"}, OWN)
+    monkeypatch.setattr(CompiledEmail, "render_with", None)
+    monkeypatch.setattr(CompiledEmail, "render_pieces", None)
+    assert b"Ben" in frame.mail({**values, "names": "Ben"}, OWN)
+
+
+def test_more_crowds_than_there_are_stencils_get_their_own_words(
+    whole: CompiledEmail, values: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.content.frame.MOST_STENCILS", 1)
+    frame = Frame(HEADERS, whole)
+    for wave in ("A", "B", "C"):
+        filled = {**values, "wave": wave}
+        assert_same(frame.mail(filled, OWN), build_email(whole.render(filled), HEADERS, OWN))
+
+
+def test_a_word_that_is_needed_and_missing_makes_no_mail(
+    values: dict[str, str], email_of: Callable[..., CompiledEmail]
+) -> None:
+    numbered = email_of("# T\n\nNumber {{ bib }}")
+    made = Frame(HEADERS, numbered)
+    made.mail({**values, "bib": "7"}, OWN)
+    with pytest.raises(MissingValue):
+        made.mail({**values, "bib": ""}, OWN)
+
+
+def test_a_mail_that_grows_too_long_is_refused(
+    values: dict[str, str], email_of: Callable[..., CompiledEmail]
+) -> None:
+    made = Frame(HEADERS, email_of("# T\n\n" + "{{ names }} " * 150))
+    made.mail({**values, "names": "Ana"}, OWN)
+    with pytest.raises(ContentError, match="longer than"):
+        made.mail({**values, "names": "x" * 1_900}, OWN)
+
+
 def test_one_entrants_mail_holds_nothing_of_another(
     frame: Frame, shoes: CompiledEmail, values: dict[str, str]
 ) -> None:
     first = replace(OWN, to_email="ana@example.org", unsubscribe_url="https://tips.example.org/u/ana")
-    frame.fill(shoes.render_pieces({**values, "names": "Anastasia", "first_name": "1111"}), first)
-    made = frame.fill(shoes.render_pieces({**values, "names": "Bernadette", "first_name": "2222"}), OWN)
+    frame.mail({**values, "names": "Anastasia", "first_name": "1111"}, first)
+    made = frame.mail({**values, "names": "Bernadette", "first_name": "2222"}, OWN)
     for other in (b"ana@", b"/u/ana", b"Anastasia", b"1111", b"frame.invalid"):
         assert other not in made
 
