@@ -146,7 +146,7 @@ class Drain:
         turn = self._turn(now)
         if turn is None or turn.allowed.nothing:
             return False
-        allowed, grant = turn.allowed, turn.pacing.grant(turn.allowed.limit or BLOCK[self.channel])
+        allowed, grant = turn.allowed, turn.pacing.grant(turn.allowed.limit or self._block_size())
         if not grant.count:
             circuit.unused(self.channel, allowed, now)
             time.sleep(min(grant.start_delay, STOP_SIGNAL_AGE))
@@ -168,17 +168,17 @@ class Drain:
             circuit.unused(self.channel, allowed, now)
         return bool(claim.groups or claim.passed_over)
 
+    def _block_size(self) -> int:
+        return self.fitting if self.channel == Channel.EMAIL else BLOCK[self.channel]
+
     def _limit(self, turn: "Turn", grant: Grant) -> int:
         """How many to claim. Texts wait for their slots one by one, so a block of them may outlast its grant.
 
         With blocks of a quarter of a second, a slow answer at the end of each would cost more than the block.
         """
-        block = BLOCK[self.channel]
-        if self.channel == Channel.EMAIL:
-            return min(grant.count, self.fitting)
-        if turn.allowed.limit:
-            return min(grant.count, block)
-        return min(turn.pacing.most(BLOCK_LASTS) or block, block)
+        if self.channel == Channel.EMAIL or turn.allowed.limit:
+            return grant.count  # a slot that is granted and not used is lost to everyone
+        return min(turn.pacing.most(BLOCK_LASTS) or BLOCK[self.channel], BLOCK[self.channel])
 
     def _turn(self, now: datetime) -> "Turn | None":
         """Whose turn it is: an alert's, else the longest due step's."""
@@ -204,7 +204,8 @@ class Drain:
             block.settle()
             self.journal.clear()
             self.in_hand = False
-        self._fit(block.settled, time.monotonic() - begun)
+        if not grant.interval:  # under a rate the time says nothing of the mail server
+            self._fit(block.settled, time.monotonic() - begun)
         block.act_on_refusals(step)
 
     def _fit(self, sent: int, seconds: float) -> None:

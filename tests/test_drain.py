@@ -27,6 +27,7 @@ from people import (
 
 from campaigns import campaign, circuit, journal, ledger, rendering, view_link
 from campaigns.channels.outcomes import Outcome
+from campaigns.channels.pacing import Pacing
 from campaigns.drain import Block, Drain, free_slots, hold_slot
 from campaigns.journal import Journal, JournalFull
 from campaigns.models import Attempt, Circuit, Delivery, Outbox, Step, Suppression
@@ -694,6 +695,30 @@ def test_a_block_is_what_the_mail_server_takes_in_half_a_second(sent, seconds, f
     sending = Drain(Channel.EMAIL)
     sending._fit(sent, seconds)
     assert sending.fitting == fitting
+
+
+def test_under_a_rate_all_that_is_granted_is_claimed(box, settings, monkeypatch):
+    """Blocks under a rate take as long as their slots: taken for the mail server's pace, each next one was smaller
+    than its grant, and two thirds of the rate were granted and not used."""
+    settings.EMAIL_RATE = 200
+    a_send(150)
+    granted, limits = [], []
+    grant, claim = Pacing.grant, ledger.claim
+
+    def noted_grant(self, wanted, least=1):
+        granted.append(grant(self, wanted, least))
+        return granted[-1]
+
+    def noted_claim(*args, **words):
+        limits.append((granted[-1].count, words["limit"]))
+        return claim(*args, **words)
+
+    monkeypatch.setattr(Pacing, "grant", noted_grant)
+    monkeypatch.setattr(ledger, "claim", noted_claim)
+    box.faults.add("smtp", "slow", "dot", seconds=0.01)
+    drain(seconds=20)
+    assert len(limits) > 2
+    assert [count for count, _ in limits] == [limit for _, limit in limits]
 
 
 # Answers are written down while their block goes on

@@ -165,4 +165,4 @@ def test_an_export_asks_every_table_that_holds_people(person: Entrant) -> None:
 def test_the_map_names_every_table() -> None:
     said = (Path(settings.BASE_DIR) / "docs" / "privacy.md").read_text(encoding="utf-8")
     left_out = [table for table in tables() if f"`{table}`" not in said]
-    assert left_out == [], "add them to docs/privacy.md: among people's, or to the sentence \"Of no entrant\""
+    assert left_out == [], 'add them to docs/privacy.md: among people\'s, or to the sentence "Of no entrant"'
