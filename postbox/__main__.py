@@ -15,7 +15,9 @@ def main() -> int:
     """Run until SIGTERM or SIGINT. Exit code 1 when a port is taken."""
     options = _options()
     try:
-        box = Postbox(options.smtp_port, options.http_port, file=options.file)
+        box = Postbox(
+            options.smtp_port, options.http_port, file=options.file, inbound_url=options.inbound_url
+        )
         asyncio.run(_serve(box, options.announce))
     except (PortTaken, OSError) as error:
         print(error, file=sys.stderr)
@@ -29,6 +31,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--http-port", type=_port, default=8025, help="0 picks a free one (default 8025)")
     parser.add_argument("--announce", type=Path, metavar="FILE", help="write the ports here too, once ready")
     parser.add_argument("--file", type=Path, help="note here what arrives, and know it after being killed")
+    parser.add_argument(
+        "--inbound-url", metavar="URL", help="the webhook that gets what people answer to texts"
+    )
     return parser.parse_args()
 
 

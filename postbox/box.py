@@ -15,6 +15,7 @@ from postbox.callbacks import Progress
 from postbox.faults import Faults
 from postbox.numbers import Numbers
 from postbox.pages import Pages
+from postbox.replies import Replies
 from postbox.site import make_site
 from postbox.smtp import SmtpServer
 from postbox.smtp_dialogue import SmtpSettings
@@ -41,6 +42,7 @@ class Postbox:
     Port 0 picks a free one. `smtp_login` and `twilio_login` (user and secret) are demanded when given.
     `tls` makes the mail server offer STARTTLS, or speak TLS from the first byte with `implicit_tls`.
     `size_limit` is in bytes; `delivery_delay` in seconds, from accepted to sent and from sent to delivered.
+    `inbound_url` is the webhook that gets what people answer, on this machine.
     With `file`, what arrives is noted there before it is answered for, and what stands in it already is kept.
     """
 
@@ -58,6 +60,7 @@ class Postbox:
         delivery_delay: float = 0.1,
         keep: int = KEEP,
         file: Path | None = None,
+        inbound_url: str | None = None,
     ) -> None:
         self.smtp_port, self.http_port = smtp_port, http_port
         self.faults, self.numbers = Faults(), Numbers()
@@ -69,8 +72,9 @@ class Postbox:
         starttls = tls is not None and not implicit_tls
         settings = SmtpSettings(pipelining, starttls, size_limit, smtp_login)
         self._smtp = SmtpServer(self._store, self.faults, settings, tls, implicit_tls)
-        self._progress = Progress(delivery_delay)
+        self._progress = Progress(delivery_delay, self.numbers)
         self._twilio = TwilioApi(self._store, self.faults, self.numbers, self._progress, twilio_login)
+        self._replies = Replies(self._store, self.numbers, self._progress, inbound_url)
         self._listener: asyncio.Server
         self._runner: web.AppRunner
         self._thread: _Thread | None = None
@@ -90,8 +94,9 @@ class Postbox:
         await self._progress.open()
 
     async def _open_http(self) -> None:
-        pages, api = Pages(self._store, self.faults), Api(self._store, self.faults, self.numbers)
-        site = make_site([*self._twilio.routes(), *api.routes(), *pages.routes()])
+        pages = Pages(self._store, self.faults, self._replies)
+        api = Api(self._store, self.faults, self.numbers)
+        site = make_site([*self._twilio.routes(), *api.routes(), *self._replies.routes(), *pages.routes()])
         self._runner = web.AppRunner(site, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         try:

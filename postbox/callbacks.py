@@ -12,19 +12,22 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from yarl import URL
 
+from postbox.numbers import Numbers
 from postbox.store import Text
 from postbox.twilio_shapes import VERSION
 
 POOL_NUMBER = "+447700900000"  # what a Messaging Service sends from, in Ofcom's range for drama
 _TIMEOUT = ClientTimeout(total=15)  # seconds: Twilio's own limit
 _AT_ONCE = 50
+_LONGEST_ANSWER = 64 * 1024  # bytes
 
 
 class Progress:
     """The life of texts after they were accepted; each status comes `delay` seconds after the one before."""
 
-    def __init__(self, delay: float) -> None:
-        self._delay = delay
+    def __init__(self, delay: float, numbers: Numbers) -> None:
+        self._delay, self._numbers = delay, numbers
+        self._tokens: dict[str, str] = {}  # by account: what its webhooks are signed with
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: ClientSession
 
@@ -42,30 +45,33 @@ class Progress:
 
     def follow(self, text: Text, token: str) -> None:
         """Move a text on in the background; `token` signs its callbacks."""
-        self._keep(self._move_on(text, token))
+        self._tokens[text.account_sid] = token
+        self._keep(self._move_on(text))
 
     def _keep(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _move_on(self, text: Text, token: str) -> None:
-        for status in ("sent", "delivered"):
+    async def _move_on(self, text: Text) -> None:
+        for step in ("sent", "delivered"):
             await asyncio.sleep(self._delay)
-            text.status, text.updated_at = status, datetime.now(UTC)
+            code = self._numbers.undelivered(text.to) if step == "delivered" else None
+            status = "undelivered" if code else step
+            text.status, text.error_code, text.updated_at = status, code, datetime.now(UTC)
             if status == "sent":
                 text.sent_at = text.updated_at
                 text.sender = text.sender or POOL_NUMBER
             if text.status_callback:
-                outcome = await self._report(text.status_callback, _fields(text), token)
+                outcome, _ = await self.post(text.status_callback, _fields(text), text.account_sid)
                 text.reports.append((status, outcome))
 
-    async def _report(self, callback: str, fields: dict[str, str], token: str) -> str:
-        """The answer's status, or why there is none."""
-        url = callback.partition("#")[0]  # the fragment sets Twilio's retries and is neither signed nor sent
+    async def post(self, address: str, fields: dict[str, str], account: str) -> tuple[str, str]:
+        """Calls a webhook, signed for the account: the answer's status, or why there is none, and its body."""
+        url = address.partition("#")[0]  # the fragment sets Twilio's retries and is neither signed nor sent
         if not is_loopback(url):
-            return "refused: not a loopback address"
-        signature = RequestValidator(token).compute_signature(url, fields)
+            return "refused: not a loopback address", ""
+        signature = RequestValidator(self._tokens.get(account, "")).compute_signature(url, fields)
         try:
             async with self._session.post(
                 URL(url, encoded=True),
@@ -73,9 +79,11 @@ class Progress:
                 headers={"X-Twilio-Signature": signature},
                 allow_redirects=False,
             ) as answer:
-                return str(answer.status)
+                return str(answer.status), (await answer.content.read(_LONGEST_ANSWER)).decode(
+                    errors="replace"
+                )
         except (ClientError, TimeoutError, OSError, ValueError):
-            return "no answer"
+            return "no answer", ""
 
 
 def is_loopback(url: str) -> bool:
@@ -100,6 +108,8 @@ def _fields(text: Text) -> dict[str, str]:
         "AccountSid": text.account_sid,
         "ApiVersion": VERSION,
     }
+    if text.error_code:
+        fields["ErrorCode"] = str(text.error_code)
     if text.service_sid:
         fields["MessagingServiceSid"] = text.service_sid
     return fields

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from postbox.api import whole
 from postbox.faults import Faults
 from postbox.reading import FRAME_POLICY, framed_html, read
+from postbox.replies import Replies
 from postbox.store import Email, Store
 
 HERE = Path(__file__).parent
@@ -55,8 +56,8 @@ class Leaf:
 class Pages:
     """The page, the frame for one message, and the files they need."""
 
-    def __init__(self, store: Store, faults: Faults) -> None:
-        self._store, self._faults = store, faults
+    def __init__(self, store: Store, faults: Faults, replies: Replies) -> None:
+        self._store, self._faults, self._replies = store, faults, replies
         jinja = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -112,12 +113,16 @@ class Pages:
         """The numbers that got texts, and the conversation with the chosen one."""
         numbers = self._store.numbers(_number_filter(query))
         chosen = request.query.get("number") or (numbers[0] if numbers else "")
-        newest_first = self._store.conversation(chosen)[::-1]
+        texts = self._store.conversation(chosen)
+        said = [*texts, *self._replies.to(chosen)]
+        newest_first = sorted(said, key=lambda one: one.arrived_at, reverse=True)
         listed = _leaf(numbers, max(1, whole(request, "np", 1)), NUMBERS_A_PAGE, "np")
         return {
             "numbers": listed,
             "last_texts": {number: self._store.conversation(number)[-1:] for number in listed.items},
             "chosen": chosen,
+            "can_answer": bool(texts) and self._replies.url is not None,
+            "sender": (texts[-1].sender or "") if texts else "",
             "conversation": _leaf(newest_first, max(1, whole(request, "tp", 1)), TEXTS_A_PAGE, "tp"),
         }
 

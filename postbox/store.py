@@ -86,6 +86,7 @@ class Text:
     updated_at: datetime
     sent_at: datetime | None = None
     deleted: bool = False
+    error_code: int | None = None
     reports: list[tuple[str, str]] = field(default_factory=list)
 
     @cached_property

@@ -112,7 +112,7 @@ def message_json(text: Text) -> dict[str, Any]:
         "date_sent": _rfc2822(text.sent_at),
         "date_updated": _rfc2822(text.updated_at),
         "direction": "outbound-api",
-        "error_code": None,
+        "error_code": text.error_code,
         "error_message": None,
         "from": text.sender,
         "messaging_service_sid": text.service_sid,

@@ -81,12 +81,14 @@ def _refuse_other_hosts() -> None:
 
 def _begin(supervisor: Supervisor) -> Places:
     """Starts the postbox and the servers, and tells the environment of both."""
+    pages = f"http://127.0.0.1:{_port(8000)}"
     with tempfile.TemporaryDirectory() as folder:
         announce = Path(folder) / "ports"
         ports = ["--smtp-port", "0", "--http-port", str(_port(8025)), "--announce", str(announce)]
+        ports += ["--inbound-url", f"{pages}/hooks/twilio/inbound"]
         supervisor.start("postbox", ["postbox", *ports])
         found = _announced(announce)
-    places = Places(found["page_url"], f"http://127.0.0.1:{_port(8000)}")
+    places = Places(found["page_url"], pages)
     os.environ |= {
         "EMAIL_URL": found["email_url"],
         "EMAIL_FROM": "Run Reigate <tips@runreigate.example>",

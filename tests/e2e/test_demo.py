@@ -51,6 +51,17 @@ def messages(postbox: str, kind: str) -> list[dict[str, str]]:
     return found
 
 
+def reply(postbox: str, number: str, body: str) -> str:
+    """Answers a text on the postbox's phone; what came back to it."""
+    request = urllib.request.Request(
+        f"{postbox}replies", json.dumps({"number": number, "body": body}).encode(),
+        {"Content-Type": "application/json"},
+    )  # fmt: skip
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        done = json.load(answer)
+    return " ".join([done["outcome"], *done["answers"]])
+
+
 def test_the_demo_sends_each_person_exactly_what_they_should_get(home):
     race_day = datetime.now(ZoneInfo("Europe/London")).date() + timedelta(days=47)
     adults = [row for row in rows(LIST) if is_adult(row, race_day)]
@@ -71,6 +82,8 @@ def test_the_demo_sends_each_person_exactly_what_they_should_get(home):
     said = json.loads(demo.stdout.readline())
     emails = messages(said["postbox"], "emails")
     texts = messages(said["postbox"], "texts")
+    assert "no more texts" in reply(said["postbox"], texts[0]["to"], "Stop please")
+    assert "Emergency: 999" in reply(said["postbox"], texts[-1]["to"], "Where is parking?")
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=60)
 
