@@ -53,9 +53,11 @@ def demo(once: bool, as_json: bool) -> None:
             _wait_for_web(places.web)
             say(f"Ready after {time.monotonic() - begun:.0f} s. Sending what is due.")
             sent = _watch_until_sent(supervisor, events, time.monotonic())
+            # Made before the last lines: who ends the demo on reading them must not meet it half-way through this.
+            colleagues = [] if once else _colleagues(events)
             _report(places, events, sent, as_json=as_json)
             if not once:
-                _say_who_signs_in(places, events)
+                _say_who_signs_in(places, colleagues)
                 click.echo("Ctrl-C ends the demo.")
                 until_signalled(supervisor.watch)
         finally:
@@ -177,11 +179,15 @@ def _watch_until_sent(supervisor: Supervisor, events: list[Event], since: float)
     raise output.Refused(f"After {PATIENCE:.0f} s messages are still on their way: see `aidstation status`.")
 
 
-def _say_who_signs_in(places: Places, events: list[Event]) -> None:
+def _colleagues(events: list[Event]) -> list[str]:
     from campaigns.cli import demo_story
 
+    return list(demo_story.colleagues(events))
+
+
+def _say_who_signs_in(places: Places, colleagues: list[str]) -> None:
     click.echo(f"\nSign in at {places.web}/sign-in as one of these (address, password):")
-    for line in demo_story.colleagues(events):
+    for line in colleagues:
         click.echo(f"  {line}")
 
 

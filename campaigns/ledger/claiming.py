@@ -110,7 +110,8 @@ def claim(
             _ask_for_redating(step_id)
     claimed = [Claimed(row[0], *row[2:-1]) for row in rows if row[1] == "eligible"]
     ids = [row.delivery for row in claimed]
-    logger.info("claimed", extra={"step": step_id, "event_id": step.campaign.event_id, "deliveries": ids})
+    if ids:
+        logger.info("claimed", extra={"step": step_id, "event_id": step.campaign.event_id, "deliveries": ids})
     return Claim(step_id, _grouped(claimed), len(rows) - len(claimed), rows[0][-1] if rows else 0)
 
 
