@@ -66,6 +66,7 @@ def empty(ids: Sequence[int]) -> None:
     InboundText.objects.filter(entrant__in=ids).update(number="", body="")
     with connection.cursor() as cursor:
         cursor.execute(_EMPTY_ATTEMPTS, [list(ids)])
+        cursor.execute(_EMPTY_RECEIPTS, [list(ids)])
     now = clock.now()
     rows = [
         Entrant(
@@ -105,6 +106,11 @@ _EMPTIED = (
 _EMPTY_ATTEMPTS = """
 UPDATE attempts a SET detail = '', provider_ref = CASE a.channel WHEN 'sms' THEN a.provider_ref ELSE '' END
 FROM deliveries d WHERE d.entrant_id = ANY(%s) AND a.delivery_id = d.id"""
+
+
+# What a provider said may name anybody; what came of it stands in the other columns. Served by receipts_once.
+_EMPTY_RECEIPTS = """
+UPDATE receipts r SET raw = '{}' FROM deliveries d WHERE d.entrant_id = ANY(%s) AND r.delivery = d.id"""
 
 
 def forget_texts(forget: Forget, limit: int = 100) -> tuple[int, int]:

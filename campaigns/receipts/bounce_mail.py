@@ -1,5 +1,6 @@
 """A bounce mail (RFC 3464) read: which message it is about, and what the receiving server said. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import Message
@@ -8,6 +9,9 @@ from campaigns.esp import OWN_HEADER
 
 _FIELDS = 50
 """Recipients looked at: ours have one, and a made-up mail may have thousands."""
+
+
+_SAID = ("Action", "Status", "Diagnostic-Code", "Remote-MTA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Bounce:
     code: str
     message_id: str
     recipient: str
+    said: Mapping[str, str]
+    """What the server that gave up said, by field."""
 
 
 def read(data: bytes) -> Bounce | None:
@@ -39,6 +45,7 @@ def read(data: bytes) -> Bounce | None:
         code=_word(headers, OWN_HEADER),
         message_id=_word(headers, "Message-ID"),
         recipient=recipient.rpartition(";")[2].strip(),
+        said={name: _word(report, name) for name in _SAID},
     )
 
 

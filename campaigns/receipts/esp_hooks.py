@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST
 from campaigns import esp, optout
 from campaigns.models.receipts import Standing
 from campaigns.models.words import Channel
-from campaigns.receipts import bounce_mail, esp_events, finding
+from campaigns.receipts import bounce_mail, esp_events, esp_raw, finding
 from campaigns.receipts.storing import Reported, store
 
 logger = logging.getLogger(__name__)
@@ -157,6 +157,7 @@ def _store_event(name: str, event: AnymailTrackingEvent) -> None:
         standing=standing,
         code=esp_events.code(name, event),
         recipient=event.recipient or "",
+        said=event.esp_event,
     )
 
 
@@ -200,6 +201,7 @@ def _take_bounce(request: HttpRequest) -> int:
         ),
         code=code if failed else esp_events.Code.NONE,
         recipient=report.recipient,
+        said=report.said,
     )
     return 204
 
@@ -214,8 +216,9 @@ def _store(
     standing: Standing,
     code: str,
     recipient: str,
+    said: object,
 ) -> None:
-    """Of the address only its keyed hash is kept: the one that suppressions are found by."""
+    """Of the address only its keyed hash is kept: the one that suppressions are found by. `said` is the whole event."""
     address = optout.hash_of(Channel.EMAIL, recipient).hex() if recipient else ""
     reported = Reported(
         provider=f"esp:{name}",
@@ -224,6 +227,6 @@ def _store(
         status=status,
         standing=standing,
         code=code,
-        raw={"address_hash": address},
+        raw={**esp_raw.kept(said, recipient), "address_hash": address},
     )
     store(delivery, reported)

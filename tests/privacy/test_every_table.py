@@ -62,7 +62,12 @@ def _send(made: Entrant, step: Step) -> None:
         result = Result(row.id, claimed.claim, row.id, "accepted", provider_ref="SM1",
                         detail="User unknown here", version=step.version_id)  # fmt: skip
         ledger.settle(channel, [result], DUE)
-    store(row.id, read_report(sid="SM1", status="sent", code="", attempt=1, spread=1, raw={"x": "y"}))
+    store(
+        row.id,
+        read_report(
+            sid="SM1", status="sent", code="", attempt=1, spread=1, raw={"said": "User unknown here"}
+        ),
+    )
 
 
 def tables() -> list[str]:
