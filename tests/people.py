@@ -247,9 +247,9 @@ def queue(step: Step, people: Iterable[Entrant], due: datetime = DUE, **fields: 
 
 
 def tick_at(at: datetime) -> scheduler.Due:
-    """One look at what is due, by a clock that stands still at `at`."""
+    """One look at what is due, by a clock that stands still at `at`; on a busy machine as thorough as on an idle one."""
     with time_machine.travel(at, tick=False):
-        return scheduler.tick()
+        return scheduler.tick(piece=60)
 
 
 def claim_at(at: datetime, step: Step, channel: Channel = Channel.EMAIL, limit: int = 500) -> ledger.Claim:
