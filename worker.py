@@ -22,6 +22,7 @@ from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
 from campaigns import clock, logs, privacy, providers, tallies  # noqa: E402
+from campaigns.alerts import reaching  # noqa: E402
 from campaigns.channels.twilio_look_ups import TwilioLookUps  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
@@ -137,7 +138,7 @@ def tick() -> None:
         enqueue(ask, queue="sms", expires=2)
     if forwarding.is_due():
         enqueue(forward, queue="email", expires=2)
-    if tallies.is_due(clock.now()):
+    if tallies.is_due(clock.now()) or reaching.is_due(clock.now()):
         enqueue(tally, queue="clock", expires=2)
     if due.more:
         enqueue(tick, queue="clock", expires=1)
@@ -156,6 +157,7 @@ def tally() -> None:
     """Counts again what has moved, for at most a piece of time; the next tick sees what is left."""
     connection.close_if_unusable_or_obsolete()
     tallies.tally(clock.now())
+    reaching.refresh(clock.now())
 
 
 @app.task(name="forward")

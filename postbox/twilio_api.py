@@ -42,6 +42,7 @@ class TwilioApi:
             web.get(f"{messages}.json", self._list, allow_head=False),
             web.get(f"{messages}/{{sid}}.json", self._fetch, allow_head=False),
             web.delete(f"{messages}/{{sid}}.json", self._delete),
+            web.get(f"/{VERSION}/Accounts/{{account}}/Balance.json", self._balance, allow_head=False),
         ]
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
@@ -87,6 +88,13 @@ class TwilioApi:
             return web.Response(status=204)
 
         return await self._carry_out(request, None, None, delete)
+
+    async def _balance(self, request: web.Request) -> web.StreamResponse:
+        def tell() -> web.Response:
+            account, _ = self._authorise(request)
+            return web.json_response({"account_sid": account, "balance": "500.00", "currency": "GBP"})
+
+        return await self._carry_out(request, None, None, tell)
 
     def _text(self, request: web.Request) -> Text:
         account, _ = self._authorise(request)

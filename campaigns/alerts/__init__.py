@@ -3,8 +3,10 @@
 Pages and commands call this; it knows neither. Whom an alert reaches is decided by the ledger alone.
 """
 
-from campaigns.alerts.arming import AlertError, Arming, alert_named, arm, arming, asks_for, disarm
+from campaigns.alerts.arming import AlertError, Arming, alert_named, arm, arming, asks_for, disarm, newest
 from campaigns.alerts.pressing import NobodyReached, Pressed, press
+from campaigns.alerts.reaching import known
+from campaigns.alerts.sample import Shown, shown
 from campaigns.alerts.sending_time import Sending, sendings
 from campaigns.alerts.standing import Standing, standing
 from campaigns.alerts.testing import Tested, send_test
@@ -15,6 +17,7 @@ __all__ = [
     "NobodyReached",
     "Pressed",
     "Sending",
+    "Shown",
     "Standing",
     "Tested",
     "alert_named",
@@ -22,8 +25,11 @@ __all__ = [
     "arming",
     "asks_for",
     "disarm",
+    "known",
+    "newest",
     "press",
     "send_test",
     "sendings",
+    "shown",
     "standing",
 ]

@@ -6,7 +6,7 @@ not: "cancelled" and "postponed" must be ready at that very moment, and their da
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -44,11 +44,15 @@ def alert_named(event: Event, name: str) -> Alert:
     raise AlertError(f"There is no alert '{name}': {hint}")
 
 
-def arming(alert: Alert) -> Arming:
-    """How ready an alert is by its words of now."""
+Versions = Mapping[Channel, Version]
+"""The words of an alert, by channel."""
+
+
+def arming(alert: Alert, versions: Versions | None = None) -> Arming:
+    """How ready an alert is by its words of now, which are read unless they are given."""
     if not alert.in_plan:
         return Arming.OFF
-    if not alert.armed_by or alert.armed_hash != words_hash(alert, newest(alert)):
+    if not alert.armed_by or alert.armed_hash != words_hash(alert, versions or newest(alert)):
         return Arming.UNARMED
     enough = alert.confirmed_by or alert.campaign.event.alert_approvers < TWO
     return Arming.ARMED if enough else Arming.CONFIRMING
@@ -64,21 +68,40 @@ def newest(alert: Alert) -> dict[Channel, Version]:
     }
 
 
-def words_hash(alert: Alert, versions: Mapping[Channel, Version]) -> str:
+def newest_of_each(alerts: Collection[Alert]) -> dict[int, dict[Channel, Version]]:
+    """`newest` of several alerts by their ids, in one query however many they are."""
+    templates = {id_ for alert in alerts for id_ in (alert.email_template_id, alert.sms_template_id) if id_}
+    versions = Version.objects.filter(template__in=templates).order_by("template", "-number")
+    found = {
+        version.template_id: version
+        for version in versions.distinct("template").select_related("template__event")
+    }
+    return {
+        alert.id: {
+            channel: found[template]
+            for channel, template in (
+                (Channel.EMAIL, alert.email_template_id),
+                (Channel.SMS, alert.sms_template_id),
+            )
+            if template
+        }
+        for alert in alerts
+    }
+
+
+def words_hash(alert: Alert, versions: Versions) -> str:
     """Of all that arming binds: the words on each channel, and for how long they are worth reading."""
     bound = {channel: version.content_hash for channel, version in versions.items()}
     return hashlib.sha256(json.dumps([bound, str(alert.expires)], sort_keys=True).encode()).hexdigest()
 
 
-def asks_for(alert: Alert) -> list[str]:
+def asks_for(alert: Alert, versions: Versions | None = None) -> list[str]:
     """The placeholders that somebody has to type in, at arming or at sending."""
-    event = alert.campaign.event
+    colour = alert.campaign.event.colour
     used = {
         name
-        for channel, version in newest(alert).items()
-        for name in rendering.compiled_version(
-            version.id, channel, event.colour, sign_off.review_of(version.id)
-        ).placeholders
+        for channel, version in (versions or newest(alert)).items()
+        for name in rendering.compiled_version(version.id, channel, colour, None).placeholders
     }
     return sorted(used & content.TYPED)
 
@@ -157,7 +180,7 @@ def _refuse_unsigned(alert: Alert, versions: Mapping[Channel, Version]) -> None:
         raise AlertError(f"'{alert.name}' cannot be armed: {'; '.join(problems)}.")
 
 
-def refuse_unrenderable(alert: Alert, versions: Mapping[Channel, Version], values: Mapping[str, str]) -> None:
+def refuse_unrenderable(alert: Alert, versions: Versions, values: Mapping[str, str]) -> None:
     """Tries the words on an invented entrant; what is typed in later has its example meanwhile."""
     examples = {name: content.PLACEHOLDERS[name].example for name in content.TYPED}
     for channel, version in versions.items():

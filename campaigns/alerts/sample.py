@@ -1,13 +1,16 @@
 """An alert as an invented entrant would get it: to try its words, to count its segments, to test it on the staff."""
 
+import email
+import email.policy
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, time
+from email.message import EmailMessage
 from uuid import uuid4
 
 from django.conf import settings
 
-from campaigns import rendering
+from campaigns import content, rendering
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.ledger import Claimed
 from campaigns.models import Alert, Release, Step, Version
@@ -73,3 +76,25 @@ def as_test(
         return replace(text, body=f"{TEST_TEXT}{text.body}", status_callback="")
     pieces = message.pieces([tester], now)
     return message.mail(replace(pieces, subject=f"{TEST_SUBJECT}{pieces.subject}"), [tester], now)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An alert's words on one channel, to be read before they are armed or sent. `segments` is of a text."""
+
+    channel: Channel
+    subject: str
+    words: str
+    segments: content.Segments | None
+
+
+def shown(alert: Alert, version: Version, values: Mapping[str, str], now: datetime) -> Shown:
+    """What the invented entrant would read; what nobody has typed in has its example. Raises ContentError."""
+    examples = {name: content.PLACEHOLDERS[name].example for name in content.TYPED}
+    finished = sample(sample_message(alert, version, examples | dict(values)), alert, now)
+    if isinstance(finished, Sms):
+        return Shown(Channel.SMS, "", finished.body, content.segments(finished.body))
+    mail = email.message_from_bytes(finished.data, policy=email.policy.default)
+    plain = mail.get_body(("plain",))
+    words = str(plain.get_content()) if isinstance(plain, EmailMessage) else ""
+    return Shown(Channel.EMAIL, str(mail["Subject"]), words, None)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.conf import settings
 
 from campaigns import clock, content, ledger
 from campaigns.alerts.sample import sample, sample_message
 from campaigns.channels.outcomes import Sms
-from campaigns.models import Alert, Outbox, Release, Version
+from campaigns.models import Alert, AlertReach, Outbox, Release, Version
 from campaigns.models.words import Channel, Per, StepKind
 
 OWN_FACTS = frozenset(
@@ -28,6 +29,13 @@ class Sending:
     ahead: int
     rate: float | None
     left_out: Mapping[str, int]
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Of its texts, in the currency of SMS_PRICE; None where no price is set, or for emails."""
+        if self.channel == Channel.EMAIL or settings.SMS_PRICE is None:
+            return None
+        return Decimal(settings.SMS_PRICE * self.messages * self.segments)
 
     @property
     def seconds(self) -> float | None:
@@ -53,9 +61,23 @@ def sendings(
     versions: Mapping[Channel, Version],
     values: Mapping[str, str],
     release: Release | None = None,
+    known: Mapping[Channel, AlertReach] | None = None,
 ) -> list[Sending]:
-    """What a press now would send (or, of a `release`, what was opened), channel by channel."""
-    return [_sending(alert, channel, version, values, release) for channel, version in versions.items()]
+    """What a press now would send (or, of a `release`, what was opened), channel by channel.
+
+    Everyone is counted for it, unless `known` counts are good enough.
+    """
+    return [
+        _sending(
+            alert,
+            channel,
+            version,
+            values,
+            release,
+            known[channel] if known else ledger.reach(alert.campaign.event, channel, clock.now()),
+        )
+        for channel, version in versions.items()
+    ]
 
 
 def per(placeholders: frozenset[str]) -> Per:
@@ -64,12 +86,16 @@ def per(placeholders: frozenset[str]) -> Per:
 
 
 def _sending(
-    alert: Alert, channel: Channel, version: Version, values: Mapping[str, str], release: Release | None
+    alert: Alert,
+    channel: Channel,
+    version: Version,
+    values: Mapping[str, str],
+    release: Release | None,
+    reach: ledger.Reach | AlertReach,
 ) -> Sending:
     examples = {name: content.PLACEHOLDERS[name].example for name in content.TYPED}
     message = sample_message(alert, version, examples | dict(values))
     finished = sample(message, alert, clock.now())
-    reach = ledger.reach(alert.campaign.event, channel, clock.now())
     compiled = message.email or message.sms
     assert compiled is not None
     waiting = Outbox.objects.filter(channel=channel, step__kind=StepKind.ALERT)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaigns import clock
-from campaigns.alerts.arming import TWO, Arming, arming, asks_for
+from campaigns.alerts.arming import TWO, Arming, arming, asks_for, newest_of_each
 from campaigns.models import Alert, Event, Release
 
 RACE_WEEK = timedelta(days=7)
@@ -23,11 +23,19 @@ class Standing:
 
 def standing(event: Event) -> tuple[list[Standing], list[str]]:
     """The alerts of the event's plan, and what to warn of, in sentences."""
-    alerts = Alert.objects.filter(campaign__event=event, in_plan=True).select_related(
-        "campaign__event__organiser", "email_template", "sms_template"
+    alerts = list(
+        Alert.objects.filter(campaign__event=event, in_plan=True)
+        .select_related("campaign__event__organiser", "email_template", "sms_template")
+        .prefetch_related("releases")
     )
+    newest = newest_of_each(alerts)
     found = [
-        Standing(alert, arming(alert), asks_for(alert), list(alert.releases.order_by("number")))
+        Standing(
+            alert,
+            arming(alert, newest[alert.id]),
+            asks_for(alert, newest[alert.id]),
+            sorted(alert.releases.all(), key=lambda release: release.number),
+        )
         for alert in alerts
     ]
     return found, _warnings(event, found, clock.now())

@@ -65,10 +65,15 @@ def _marked(
 
 def _by_channel(channel: Channel, messages: list[Email | Sms], staff: Iterable[StaffContact]) -> list[Tested]:
     names = {contact.id: contact.name for contact in staff}
+    return [Tested(names[key], channel, problem) for key, problem in handed_over(channel, messages).items()]
+
+
+def handed_over(channel: Channel, messages: list[Email | Sms]) -> dict[int, str]:
+    """Hands messages to the staff over at once; what became of each by its key, '' where the provider took it."""
     problems = {message.key: "it was not sent in time" for message in messages}
     for outcome in _carried(channel, messages):
         problems[outcome.key] = "" if outcome.kind == Kind.ACCEPTED else outcome.detail or outcome.code
-    return [Tested(names[key], channel, problem) for key, problem in problems.items()]
+    return problems
 
 
 def _carried(channel: Channel, messages: list[Email | Sms]) -> list[Outcome]:

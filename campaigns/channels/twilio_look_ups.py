@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, DecimalException
 from typing import Any, TypeVar
 
 from requests.exceptions import RequestException
@@ -50,7 +51,8 @@ class TwilioLookUps:
         read_timeout: float = 10,
     ) -> None:
         self._http = TwilioHttp(base_url, 1, connect_timeout, read_timeout)
-        self._messages = Client(account_sid, auth_token, http_client=self._http).messages
+        client = Client(account_sid, auth_token, http_client=self._http)
+        self._messages, self._balance = client.messages, client.balance
 
     def text(self, sid: str) -> Found | None:
         """One text, None when Twilio has it no more. Raises LookUpFailed."""
@@ -66,6 +68,13 @@ class TwilioLookUps:
         )
         return [_found(row) for row in rows or ()]
 
+    def credit(self) -> tuple[Decimal, str] | None:
+        """What is left on the account and in which currency, None where Twilio does not say. Raises LookUpFailed.
+
+        Accounts below another have no balance of their own (Twilio, "Account Balance").
+        """
+        return _asked(lambda: _credit(self._balance.fetch()))
+
     def close(self) -> None:
         """Close the connections."""
         self._http.session.close()
@@ -80,6 +89,13 @@ def _asked(act: Callable[[], T]) -> T | None:
         raise LookUpFailed(f"Twilio refused the question ({refusal.code or refusal.status}).") from refusal
     except (TwilioException, RequestException, ValueError, KeyError, TypeError) as error:
         raise LookUpFailed(f"Twilio cannot be asked ({type(error).__name__}).") from error
+
+
+def _credit(row: Any) -> tuple[Decimal, str] | None:
+    try:
+        return Decimal(row.balance), str(row.currency or "")
+    except (DecimalException, TypeError):
+        return None
 
 
 def _found(row: Any) -> Found:

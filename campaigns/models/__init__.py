@@ -1,17 +1,19 @@
 """The nouns of the design, a module a group."""
 
 from campaigns.models.accounts import Membership, OneTimeLink, User
-from campaigns.models.alerts import Alert, Release
+from campaigns.models.alerts import Alert, AlertReach, Release
 from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, ListMapping, Suppression
 from campaigns.models.events import Event, Organiser, Race, StaffContact, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
-from campaigns.models.operation import AuditEntry, Circuit, Heartbeat, KeyCanary, StopSignal
+from campaigns.models.operation import Answer, AuditEntry, Circuit, Heartbeat, KeyCanary, StopSignal
 from campaigns.models.plans import Campaign, SignOff, Step, Template, Version
 from campaigns.models.receipts import Enquiry, InboundText, Receipt
 from campaigns.models.tallies import Tally
 
 __all__ = [
     "Alert",
+    "AlertReach",
+    "Answer",
     "Attempt",
     "AuditEntry",
     "Campaign",

@@ -3,7 +3,9 @@
 from django.db import models
 from django.db.models import UniqueConstraint
 
+from campaigns.models.events import Event
 from campaigns.models.plans import Campaign, Template, Version
+from campaigns.models.words import Channel, one_of
 
 
 class Alert(models.Model):
@@ -67,3 +69,23 @@ class Release(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert.name}#{self.number}"
+
+
+class AlertReach(models.Model):
+    """Whom an alert would have reached on one channel as the event stood at `revision`; the press counts for itself."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="alert_reach")
+    channel = models.TextField(choices=Channel.choices)
+    revision = models.BigIntegerField(help_text="of the event, when it was counted: equal means still true")
+    entrants = models.IntegerField()
+    addresses = models.IntegerField()
+    left_out = models.JSONField(default=dict, help_text="how many it does not reach, by reason")
+    counted_at = models.DateTimeField()
+    took_s = models.FloatField(help_text="seconds that the count took")
+
+    class Meta:
+        db_table = "alert_reach"
+        constraints = [
+            UniqueConstraint(fields=["event", "channel"], name="alert_reach_once"),
+            one_of("alert_reach", "channel", Channel),
+        ]

@@ -1,8 +1,9 @@
 """What keeps the engine safe to run: the stop signal, the circuits, the key's canary, heartbeats, the audit log."""
 
 from django.db import models
-from django.db.models import CheckConstraint, Q
+from django.db.models import CheckConstraint, Q, UniqueConstraint
 
+from campaigns.models.events import Event
 from campaigns.models.words import Channel, one_of
 
 
@@ -52,6 +53,20 @@ class Heartbeat(models.Model):
 
     class Meta:
         db_table = "heartbeats"
+
+
+class Answer(models.Model):
+    """What came of it when somebody last asked whether the event is ready: a provider's word, a test to the staff."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="answers")
+    name = models.TextField(help_text="what was asked: credit, staff")
+    at = models.DateTimeField()
+    good = models.BooleanField()
+    words = models.TextField(help_text="one sentence for people, without addresses")
+
+    class Meta:
+        db_table = "answers"
+        constraints = [UniqueConstraint(fields=["event", "name"], name="answers_newest")]
 
 
 class AuditEntry(models.Model):

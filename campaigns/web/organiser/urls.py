@@ -2,10 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns.web.organiser import account, course, events, signing_in
+from campaigns.web.organiser import account, alert, course, events, race_day, signing_in
 
 of_an_event: list[URLPattern | URLResolver] = [
     path("", course.course, name="course"),
+    path("race-day/", race_day.race_day, name="race-day"),
+    path("race-day/figures", race_day.race_day_figures, name="race-day-figures"),
+    path("race-day/<slug:name>/", alert.alert, name="alert"),
+    path("race-day/<slug:name>/figures", alert.alert_figures, name="alert-figures"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -30,6 +30,11 @@ def short_moment(at: datetime, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%b, %H:%M}"
 
 
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    """ "10:00" by that zone's clock, where the day is plain."""
+    return f"{at.astimezone(zone):%H:%M}"
+
+
 def away(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     """ "in 12 days", "today in 3 hours", "4 days ago": beside a moment, never instead of it."""
     days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days
@@ -61,6 +66,48 @@ CAMPAIGN = {
     CampaignState.DONE: "done",
 }
 """A campaign's state as the chip in the top bar says it."""
+
+
+CHANNELS = {"email": "email", "sms": "text"}
+
+STATES = {
+    "due": "waiting",
+    "claimed": "leaving now",
+    "uncertain": "in doubt",
+    "sent": "sent",
+    "delivered": "delivered",
+    "bounced": "not delivered",
+    "failed": "refused",
+    "skipped": "left out",
+    "held": "held for a person",
+    "unknown": "never known",
+}
+"""A delivery's state as pages say it."""
+
+REASONS = {
+    "no_consent": "has not agreed to this",
+    "suppressed": "has stopped these messages, or the address is known to be bad",
+    "withdrawn": "is withdrawn or held",
+    "no_address": "has no address",
+    "not_mobile": "has no mobile number",
+    "minor": "is a child without a guardian's address",
+    "missing_value": "a value in the message is not known",
+    "too_late": "it was too late to be worth reading",
+    "covered": "a newer message says it",
+    "not_in_audience": "is not in the audience any more",
+    "cancelled": "the race was cancelled",
+    "provider_refused": "the provider refused it",
+    "expired": "it could not be delivered in time",
+}
+"""Why a delivery did not reach somebody."""
+
+
+def lasting(seconds: float) -> str:
+    """ "40 seconds", "8 minutes", "2 hours": how long something takes."""
+    if seconds < 90:
+        return count(max(1, round(seconds)), "second")
+    minutes = round(seconds / 60)
+    return count(minutes, "minute") if minutes < 90 else count(round(minutes / 60), "hour")
 
 
 def _within_a_day(minutes: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reigate import make_entrant, make_event
+from web.organiser.race_days import with_alerts
 
 from campaigns.models import Event
 
@@ -34,6 +35,16 @@ def world(state: str = "one") -> World:
 
 def of_the_event(world: World) -> dict[str, str]:
     return {"slug": world.event.slug}
+
+
+def of_an_alert(world: World) -> dict[str, str]:
+    return {"slug": world.event.slug, "name": with_alerts(world.event, world.state).name}
+
+
+def on_race_day(world: World) -> dict[str, str]:
+    if world.state != "empty":
+        with_alerts(world.event, world.state)
+    return of_the_event(world)
 
 
 def nothing(world: World) -> dict[str, str]:
@@ -65,4 +76,8 @@ CASES: dict[str, Case] = {
     "sign-out-everywhere": Case(nothing, posts_only=True, is_page=False),
     "events": Case(nothing, states=("empty", "one")),
     "course": Case(states=("empty", "one")),
+    "race-day": Case(on_race_day, states=("empty", "one", "sent")),
+    "race-day-figures": Case(on_race_day, is_page=False),
+    "alert": Case(of_an_alert, states=("one", "armed", "sent"), wrong={"temp": "warm"}),
+    "alert-figures": Case(of_an_alert, is_page=False),
 }
