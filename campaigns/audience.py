@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import count
 from types import UnionType
+from typing import Literal
 
 LONGEST, DEEPEST = 2_000, 50
 """Characters in an expression, and brackets or nots inside one another."""
@@ -141,6 +142,22 @@ def parse(text: str, races: Collection[str], waves: Collection[str] = ()) -> Aud
     # "not(a)" gains a space: what is stored is the canonical text, and that must be readable again.
     _refuse_long(audience.text)
     return audience
+
+
+Joint = Literal["and", "or", "and not"]
+
+
+def joined(one: Audience, joint: Joint, other: Audience) -> Audience:
+    """Two audiences as one: who is in both, in either, or in the first and not in the second."""
+    if joint == "or":
+        return Audience(_joined(Or, [one.node, other.node]))
+    return Audience(_joined(And, [one.node, Not(other.node) if joint == "and not" else other.node]))
+
+
+def words_for(races: Collection[str], waves: Collection[str]) -> list[str]:
+    """Every single audience that entrants of an event can be in, ages left out, as one would write it."""
+    fixed = [word for word in _CONDITIONS if word != STAFF.word]
+    return [*fixed, *races, *(f"wave {_name(name)}" for name in dict.fromkeys(waves))]
 
 
 def _refuse_long(text: str) -> None:

@@ -16,6 +16,9 @@ from campaigns.models import Campaign, Delivery, Event, Step, Version
 from campaigns.models.words import Channel, StepKind, StepState
 from campaigns.plan import CatchUp, Plan, PlannedAlert, PlannedStep
 
+ALERTS = "alert-"
+"""How the names of messages begin that are held ready and never timed."""
+
 
 @dataclass(frozen=True)
 class StoredSources(Sources):
@@ -29,6 +32,12 @@ class StoredSources(Sources):
         )
         found = newest.order_by("-number").values_list("source", flat=True).first()
         return super().read(channel, name, of) if found is None else found
+
+    def names(self, channel: Channel) -> list[str]:
+        """The messages that a step by that channel can send; those for alerts are left out."""
+        own = set(self.event.templates.filter(channel=channel).values_list("name", flat=True))
+        ready = {file.stem for file in (self.folder / channel).glob("*.*")}
+        return sorted(name for name in own | ready if not name.startswith(ALERTS))
 
 
 def plan_of(campaign: Campaign) -> Plan:
@@ -117,12 +126,6 @@ def named(campaign: Campaign, name: str) -> Step:
     if step is None:
         raise CampaignError(f"There is no step '{name}' in this plan.")
     return step
-
-
-def messages_of(event: Event, channel: Channel) -> list[str]:
-    """The names of the messages that a step by that channel can send, those for alerts left out."""
-    held = event.templates.filter(channel=channel).exclude(name__startswith="alert-")
-    return list(held.order_by("name").values_list("name", flat=True))
 
 
 def _lock(campaign: Campaign) -> None:

@@ -26,6 +26,7 @@ from campaigns.ledger.receiving import fold
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
 from campaigns.ledger.releasing import free_chunk, steps_to_free
 from campaigns.ledger.replaying import replay, replay_the_dead
+from campaigns.ledger.sampling import Crowd, crowd
 from campaigns.ledger.settling import Result, hold, pause_step, release, settle
 from campaigns.ledger.sweeping import cancel, finish_steps, sweep
 
@@ -39,6 +40,7 @@ __all__ = [
     "Claim",
     "Claimed",
     "Coming",
+    "Crowd",
     "Doubt",
     "Foreseen",
     "Reach",
@@ -51,6 +53,7 @@ __all__ = [
     "cancel",
     "claim",
     "coming",
+    "crowd",
     "done_asking",
     "finish_steps",
     "fold",

@@ -20,7 +20,7 @@ from campaigns.web.environment import trusted
 MOST_TIMELINES = 10_000
 """Entrants whose timelines stand in the page: it would be too large for a browser with more."""
 
-SHEETS = ("base.css", "course.css", "tables.css", "rehearsal.css")
+SHEETS = ("base.css", "course.css", "stations.css", "tables.css", "rehearsal.css")
 
 _NAMED_FILE = re.compile(r'url\("([\w.-]+\.woff2)"\)')
 
@@ -33,17 +33,11 @@ def page(found: Rehearsal) -> str:
         words=words,
         sheets=Markup("\n".join(_sheet(name) for name in SHEETS)),  # noqa: S704 - our own files
         picture=Markup(course.drawing(picture)),  # noqa: S704 - escaped there
-        stations=[(station, _sign(station)) for station in picture.stations],
+        stations=[(station, course.one_sign(station)) for station in picture.stations],
         state_words=course.STATE_WORDS,
-        alert_shape=("triangle: alert", _sign(course.Station("", "alert", "plain", 0))),
-        shapes=[
-            ("square: email", _sign(course.Station("", "email", "plain", 0))),
-            ("round: text", _sign(course.Station("", "sms", "plain", 0))),
-        ],
-        legend=[
-            (course.STATE_MEANINGS.get(state, word), _sign(_example(state)))
-            for state, word in course.STATE_WORDS.items()
-        ],
+        alert_shape=course.SHAPES["alert"],
+        shapes=[course.SHAPES["email"], course.SHAPES["sms"]],
+        legend=course.legend(),
         unmoved=[step for step in found.steps if not step.first],
         initials=list(_initials(found)) if len(found.people) <= MOST_TIMELINES else [],
         days_to_go=(found.day - found.begun.astimezone(found.zone).date()).days,
@@ -89,15 +83,6 @@ def _station(step: StepFigures, found: Rehearsal) -> course.Station:
 def _state(step: StepFigures) -> str:
     """As it stands in truth; of what reaches nobody that is the news."""
     return step.state if step.people else "missed"
-
-
-def _example(state: str) -> course.Station:
-    return course.Station("", "email", state, 0)
-
-
-def _sign(station: course.Station) -> Markup:
-    drawn = course.sign(station, 20, 20)
-    return Markup(f'<svg class="one-sign" viewBox="0 0 44 44" aria-hidden="true">{drawn}</svg>')  # noqa: S704
 
 
 def _initials(found: Rehearsal) -> Iterator[tuple[str, list[Person]]]:

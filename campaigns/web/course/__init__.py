@@ -5,6 +5,19 @@ Pure: it takes stations as plain values and knows no database, no request and no
 
 from campaigns.web.course.alone import alone
 from campaigns.web.course.drawing import drawing, sign
-from campaigns.web.course.stations import STATE_MEANINGS, STATE_WORDS, Course, Station
+from campaigns.web.course.legend import SHAPES, legend, one_sign
+from campaigns.web.course.stations import STATE_MEANINGS, STATE_WORDS, Course, Sign, Station
 
-__all__ = ["STATE_MEANINGS", "STATE_WORDS", "Course", "Station", "alone", "drawing", "sign"]
+__all__ = [
+    "SHAPES",
+    "STATE_MEANINGS",
+    "STATE_WORDS",
+    "Course",
+    "Sign",
+    "Station",
+    "alone",
+    "drawing",
+    "legend",
+    "one_sign",
+    "sign",
+]

@@ -64,9 +64,9 @@ def drawing(course: Course) -> str:
         _line(course, ground),
         *_ticks(course, under),
         *_ghosts(course, ground),
-        *(_pole(board, ground) for board in boards),
+        *(_gliding(board, course, _pole(board, ground)) for board in boards),
         _tape(course, ground, under),
-        *(_board(board, ground) for board in boards),
+        *(_gliding(board, course, _linked(board.station, _board(board, ground))) for board in boards),
         _runner(course, ground, under),
         _shelf(course, under),
     ]
@@ -129,6 +129,20 @@ def _ghosts(course: Course, ground: float) -> list[str]:
         for station in course.stations
         if station.was
     ]
+
+
+def _gliding(board: Board, course: Course, drawn: str) -> str:
+    """What moves with the race begins where it stood: the style sheet lets it glide from there to its place."""
+    if board.station.was is None:
+        return drawn
+    return (
+        f'<g class="glides" transform="translate({course.x(board.station.was) - board.x:.1f} 0)">{drawn}</g>'
+    )
+
+
+def _linked(station: Station, drawn: str) -> str:
+    """To be clicked; the keyboard and screen readers have the list."""
+    return f'<a href="{escape(station.href)}" tabindex="-1">{drawn}</a>' if station.href else drawn
 
 
 def _pole(board: Board, ground: float) -> str:

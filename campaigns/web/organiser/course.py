@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
-from markupsafe import Markup
 
 from campaigns import clock
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
-from campaigns.ledger.moments import Field
-from campaigns.models import Event, Step
-from campaigns.models.words import StepKind
+from campaigns.models import Campaign, Event
 from campaigns.web import course as picture
-from campaigns.web.organiser import words
+from campaigns.web.organiser import course_words, plan_look
 from campaigns.web.organiser.door import page
+from campaigns.web.organiser.plan_page import show_empty
 from campaigns.web.organiser.showing import show
 
 
 @require_safe
 @page(Power.SEE)
 def course(request: HttpRequest, member: Member) -> HttpResponse:
-    """`/e/<slug>/`: every planned step as a station at its moment."""
+    """`/e/<slug>/`: every planned step as a station at its moment; without a plan, how to begin one."""
+    campaign = Campaign.objects.filter(event=member.event).first()
+    if campaign is None:
+        return show_empty(request, member)
     now, event = clock.now(), member.event
-    field = Field.of(event)
-    steps = Step.objects.filter(campaign__event=event, kind=StepKind.PLANNED).order_by("position")
-    stations = sorted((_station(step, field, now, event) for step in steps), key=lambda one: one.at or now)
-    drawn = picture.drawing(
-        picture.Course(day=event.date, zone=event.zone, now=now, now_is="today", stations=stations, alerts=[])
-    )
+    plan = plan_look.look(event, campaign, now)
     return show(
-        request, member, "course.html", stations=stations, state_words=picture.STATE_WORDS,
-        drawn=Markup(drawn) if stations else None,  # noqa: S704 - escaped there
+        request, member, "course.html",
+        plan=plan,
+        opening=course_words.opening(event, campaign, plan, now),
+        drawn=plan_look.drawn(event, plan, now),
+        before=[one for one in plan.steps if not _is_behind(one, event)],
+        behind=[one for one in plan.steps if _is_behind(one, event)],
+        state_words=picture.STATE_WORDS | picture.STATE_MEANINGS,
+        shapes=picture.SHAPES,
+        legend=picture.legend({one.state for one in plan.steps} | {one.state for one in plan.alerts}),
+        one_sign=picture.one_sign,
     )  # fmt: skip
 
 
-def _station(step: Step, field: Field, now: datetime, event: Event) -> picture.Station:
-    first = field.moments(step, now).first
-    return picture.Station(
-        topic=words.topic(step.name),
-        channel="sms" if step.channel == "sms" else "email",
-        state=step.state,
-        people=None,
-        at=first,
-        moment=words.short_moment(first, event.zone) if first else "",
-        href=f"#{step.name}",
-    )
+def _is_behind(one: plan_look.StepLook, event: Event) -> bool:
+    """Whether a station stands behind the finish."""
+    finish = picture.Course(event.date, event.zone, clock.now(), []).finish
+    return one.at is not None and one.at > finish

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns.web.organiser import account, alert, course, events, race_day, signing_in
+from campaigns.web.organiser import account, alert, course, events, plan_page, race_day, signing_in, steps
 
 of_an_event: list[URLPattern | URLResolver] = [
     path("", course.course, name="course"),
@@ -10,6 +10,15 @@ of_an_event: list[URLPattern | URLResolver] = [
     path("race-day/figures", race_day.race_day_figures, name="race-day-figures"),
     path("race-day/<slug:name>/", alert.alert, name="alert"),
     path("race-day/<slug:name>/figures", alert.alert_figures, name="alert-figures"),
+    path("plan", plan_page.plan, name="plan"),
+    path("plan/library", plan_page.library, name="plan-library"),
+    path("plan/own", plan_page.own, name="plan-own"),
+    path("plan.toml", plan_page.as_file, name="plan-as-file"),
+    path("steps/new", steps.new, name="step-new"),
+    path("steps/<slug:name>/", steps.step, name="step"),
+    path("steps/<slug:name>/switch", steps.switch, name="step-switch"),
+    path("steps/<slug:name>/delete", steps.delete, name="step-delete"),
+    path("audience", steps.audience_look, name="audience"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

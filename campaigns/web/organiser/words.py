@@ -45,6 +45,14 @@ def away(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     return f"in {days:,} days" if days > 0 else f"{-days:,} days ago"
 
 
+def soon(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """ "today at 10:00", "on Tuesday at 10:00" within a week, else "on Tue 3 Aug 2027 at 10:00": inside a sentence."""
+    local = at.astimezone(zone)
+    days = (local.date() - now.astimezone(zone).date()).days
+    near = {0: "today", 1: "tomorrow"}.get(days) or (f"on {local:%A}" if 0 < days < 7 else f"on {day(local)}")
+    return f"{near} at {local:%H:%M}"
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """ "1 entrant", "4,790 entrants"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

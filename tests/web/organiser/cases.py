@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reigate import make_entrant, make_event
+from web.organiser.plans import plan_of
 from web.organiser.race_days import with_alerts
 
 from campaigns.models import Event
@@ -61,6 +62,17 @@ class Case:
     query: dict[str, str] = field(default_factory=dict)
 
 
+def event_with_plan(world: World) -> dict[str, str]:
+    """Its plan in that state: none, two steps, or thirty-five."""
+    if world.state != "empty":
+        plan_of(world.event, "season" if world.state == "many" else "two")
+    return of_the_event(world)
+
+
+def a_step_of_it(world: World) -> dict[str, str]:
+    return event_with_plan(world) | {"name": "tip"}
+
+
 OPEN_TO_ALL = {"sign-in", "sign-out", "code", "join", "enter"}
 """Addresses that have no door, each for a reason: they are how one gets in and out."""
 
@@ -75,9 +87,18 @@ CASES: dict[str, Case] = {
     "recovery-codes": Case(nothing, posts_only=True, is_page=False),
     "sign-out-everywhere": Case(nothing, posts_only=True, is_page=False),
     "events": Case(nothing, states=("empty", "one")),
-    "course": Case(states=("empty", "one")),
     "race-day": Case(on_race_day, states=("empty", "one", "sent")),
     "race-day-figures": Case(on_race_day, is_page=False),
     "alert": Case(of_an_alert, states=("one", "armed", "sent"), wrong={"temp": "warm"}),
     "alert-figures": Case(of_an_alert, is_page=False),
+    "course": Case(event_with_plan, states=("empty", "one", "many")),
+    "plan": Case(event_with_plan, states=("empty", "one"), wrong={"name": "", "quiet_hours": "at night"}),
+    "plan-library": Case(posts_only=True, is_page=False),
+    "plan-own": Case(posts_only=True, is_page=False),
+    "plan-as-file": Case(event_with_plan, is_page=False),
+    "step-new": Case(event_with_plan, wrong={"name": "No Name", "audience": "hafl", "latest": "long"}),
+    "step": Case(a_step_of_it, wrong={"audience": "adults and", "latest": "24 years"}),
+    "step-switch": Case(a_step_of_it, posts_only=True, is_page=False),
+    "step-delete": Case(a_step_of_it, posts_only=True, is_page=False),
+    "audience": Case(posts_only=True, is_page=False),
 }

@@ -1,0 +1,163 @@
+"""How an event's plan stands, for the pages that show it: each step with its moment, people and state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.cache import cache
+from django.urls import reverse
+from markupsafe import Markup
+
+from campaigns import ledger
+from campaigns.alerts import Arming, arming
+from campaigns.ledger.moments import Field
+from campaigns.models import Alert, Campaign, Event, Step
+from campaigns.models.words import CampaignState, StepKind, StepState
+from campaigns.web import course as picture
+from campaigns.web.organiser import words
+
+COUNTED_FOR = 60
+"""Seconds that an audience's size may be old: people come in all the time, and a count is one pass over them all."""
+
+ALREADY = (StepState.SENDING, StepState.DONE)
+
+
+@dataclass(frozen=True)
+class StepLook:
+    """One step as it stands. `at` is its first moment; the catch-up for late entrants has none."""
+
+    step: Step
+    state: str
+    """A word of `course.STATE_WORDS`: `missed` for what nobody approved in time."""
+    at: datetime | None
+    last: datetime | None
+    """The last moment at which it becomes due for anyone."""
+    people: int
+    href: str
+
+    @property
+    def topic(self) -> str:
+        return words.topic(self.step.name)
+
+    @property
+    def waits(self) -> bool:
+        return self.state in ("draft", "waiting")
+
+    @property
+    def is_approved_count(self) -> bool:
+        """Whether `people` are those whom an approval saw, and not simply its audience of today."""
+        return self.step.approved_recipients is not None and not self.waits
+
+    def sign(self) -> Markup:
+        return picture.one_sign(self._station(""))
+
+    def station(self, event: Event, *, was: datetime | None = None, stays: bool = False) -> picture.Station:
+        moment = words.short_moment(self.at, event.zone) if self.at else ""
+        return self._station(moment, was=was, stays=stays)
+
+    def _station(self, moment: str, *, was: datetime | None = None, stays: bool = False) -> picture.Station:
+        channel: picture.Sign = "sms" if self.step.channel == "sms" else "email"
+        return picture.Station(
+            self.topic, channel, self.state, self.people, self.at, moment, was, stays, self.href
+        )
+
+
+@dataclass(frozen=True)
+class PlanLook:
+    """The whole plan: timed steps by their moments, what late entrants get, and what is held ready."""
+
+    steps: list[StepLook]
+    catch_up: StepLook | None
+    alerts: list[picture.Station]
+
+    @property
+    def waiting(self) -> list[StepLook]:
+        """What asks for approval, soonest first."""
+        caught = [self.catch_up] if self.catch_up else []
+        return [one for one in [*self.steps, *caught] if one.waits]
+
+    def coming(self, now: datetime) -> list[StepLook]:
+        """Approved steps with a moment still ahead, soonest first."""
+        return [one for one in self.steps if one.state == "approved" and one.last and one.last > now]
+
+
+def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
+    """The event's plan as it stands at this moment."""
+    field = Field.of(event)
+    steps = list(campaign.steps.exclude(kind=StepKind.ALERT))
+    sizes = audience_sizes(event, steps, field)
+    looks = [_step(step, field, campaign, now, sizes[step.id]) for step in steps]
+    planned = [one for one in looks if one.step.kind == StepKind.PLANNED]
+    caught = [one for one in looks if one.step.kind == StepKind.CATCH_UP and one.state != "off"]
+    planned.sort(key=lambda one: (one.at or now, one.step.position))
+    return PlanLook(planned, caught[0] if caught else None, _alerts(campaign))
+
+
+def one(event: Event, campaign: Campaign, step: Step, now: datetime) -> StepLook:
+    """One step by itself."""
+    field = Field.of(event)
+    return _step(step, field, campaign, now, audience_sizes(event, [step], field)[step.id])
+
+
+def drawn(event: Event, plan: PlanLook, now: datetime) -> Markup:
+    """The picture of the course."""
+    stations = [one.station(event) for one in plan.steps if one.at]
+    return picture_of(picture.Course(event.date, event.zone, now, stations, plan.alerts))
+
+
+def picture_of(course: picture.Course) -> Markup:
+    return Markup(picture.drawing(course))  # noqa: S704 - escaped there
+
+
+def audience_sizes(event: Event, steps: Sequence[Step], field: Field) -> dict[int, int]:
+    """How many confirmed entrants each step is for, as of now or a minute ago."""
+    races = sorted((race.slug, race.for_children) for race in field.races)
+    asked = str((sorted((step.id, step.audience) for step in steps), races, event.date))
+    key = f"audiences-{event.id}-{hash(asked)}"
+    held: tuple[str, dict[int, int]] | None = cache.get(key)
+    if held is None or held[0] != asked:
+        held = asked, ledger.audience_sizes(event, steps)
+        cache.set(key, held, COUNTED_FOR)
+    return held[1]
+
+
+def _step(step: Step, field: Field, campaign: Campaign, now: datetime, size: int) -> StepLook:
+    moments = field.moments(step, now) if step.kind == StepKind.PLANNED else None
+    due = moments.due if moments else []
+    over = bool(moments and moments.last and moments.last <= now)
+    stands = step.approved_recipients is not None and step.state not in (StepState.WAITING, StepState.DRAFT)
+    return StepLook(
+        step,
+        _state(step, campaign, over=over),
+        min(due, default=None),
+        max(due, default=None),
+        step.approved_recipients if stands and step.approved_recipients is not None else size,
+        reverse("step", args=[field.event.slug, step.name]),
+    )
+
+
+def _state(step: Step, campaign: Campaign, *, over: bool) -> str:
+    if over and step.state not in (*ALREADY, StepState.OFF) and step.first_opened_revision is None:
+        return "missed"
+    if step.state == StepState.SENDING and campaign.state == CampaignState.PAUSED:
+        return "paused"
+    return step.state
+
+
+def _alerts(campaign: Campaign) -> list[picture.Station]:
+    held = Alert.objects.filter(campaign=campaign, in_plan=True).select_related(
+        "campaign__event__organiser", "email_template", "sms_template"
+    )
+    return [_alert(alert, armed=arming(alert) == Arming.ARMED) for alert in held]
+
+
+def _alert(alert: Alert, *, armed: bool) -> picture.Station:
+    return picture.Station(
+        words.topic(alert.name),
+        "alert",
+        "approved" if armed else "draft",
+        None,
+        moment="armed" if armed else "not armed",
+    )

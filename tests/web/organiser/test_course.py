@@ -1,0 +1,158 @@
+"""The course page: what it opens with, what it shows of each step, and what it costs to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.test import Client
+from people import a_step, load
+from pytest_django import DjangoAssertNumQueries
+from reigate import make_entrant, make_event
+from signed_in import browser_of, make_user
+from web.organiser.plans import TWO, plan_of
+
+from campaigns import campaign
+from campaigns.models import Campaign, Event, Race
+from campaigns.models.words import Role
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2027, 7, 30, 9, tzinfo=UTC)
+"""A Friday: the first step goes on the Tuesday after it."""
+
+
+@pytest.fixture(autouse=True)
+def _now() -> Iterator[None]:
+    cache.clear()
+    with time_machine.travel(AT, tick=False):
+        yield
+
+
+def owner(event: Event) -> Client:
+    return browser_of(make_user(event, Role.OWNER))
+
+
+def course_of(event: Event, browser: Client | None = None) -> str:
+    return (browser or owner(event)).get(f"/e/{event.slug}/").content.decode()
+
+
+def live(event: Event) -> Campaign:
+    found = plan_of(event)
+    campaign.approve(found, "ann@example.org", [])
+    found.refresh_from_db()
+    campaign.start(found)
+    return found
+
+
+def test_it_opens_with_what_waits_and_when_the_first_goes() -> None:
+    event = make_event()
+    plan_of(event)
+    assert "3 steps wait for approval; the first goes on Tuesday at 10:00." in course_of(event)
+
+
+def test_a_running_plan_says_what_is_next_and_for_whom() -> None:
+    event = make_event()
+    make_entrant(event)
+    live(event)
+    assert "All is approved: next, Tip goes to 1 person on Tuesday at 10:00." in course_of(event)
+
+
+def test_approved_and_not_started_is_said() -> None:
+    event = make_event()
+    campaign.approve(plan_of(event), "ann@example.org", [])
+    assert "nothing is started: start it" in course_of(event)
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (lambda found: campaign.pause(found), "The campaign is paused"),
+        (lambda found: campaign.stop(found), "stopped for good"),
+        (lambda found: campaign.hold(found.event, on=True), "Incident hold: nothing planned leaves"),
+        (lambda found: campaign.cancel_event(found.event), "The race is cancelled"),
+    ],
+)
+def test_what_stops_everything_is_said_before_all_else(act, said: str) -> None:  # type: ignore[no-untyped-def]
+    event = make_event()
+    act(live(event))
+    assert said in course_of(event)
+
+
+def test_the_list_tells_all_without_the_picture() -> None:
+    event = make_event()
+    make_entrant(event)
+    plan_of(event)
+    page = course_of(event)
+    listed = page[page.index('<ol class="stations') : page.index("</ol>")]
+    for words in ("Tip", "Tue 3 Aug 2027, 10:00", "in 4 days", "Email to 1 person", "waiting for approval",
+                  "Race morning", "Text to 1 person", "Race day, Sun 19 Sep 2027"):  # fmt: skip
+        assert words in listed
+    assert listed.index("Tip") < listed.index("Race morning") < listed.index("Race day, ")
+
+
+def test_a_step_whose_time_ran_out_unapproved_is_missed() -> None:
+    event = make_event()
+    plan_of(event)
+    with time_machine.travel(AT + timedelta(days=6), tick=False):
+        page = course_of(event)
+    assert "missed: reaches nobody" in page
+    assert "2 steps wait for approval" in page
+
+
+def test_a_pause_shows_at_what_was_being_sent() -> None:
+    event = make_event()
+    found = live(event)
+    found.steps.filter(name="tip").update(state="sending")
+    campaign.pause(Campaign.objects.get())
+    assert "sign-paused" in course_of(event)
+
+
+def test_an_approved_count_stays_while_the_audience_grows() -> None:
+    event = make_event()
+    found = live(event)
+    found.steps.filter(name="tip").update(approved_recipients=366)
+    make_entrant(event)
+    page = course_of(event)
+    assert "Email to 366 people ·" in page
+
+
+def test_a_name_is_never_markup() -> None:
+    event = make_event()
+    Race.objects.filter(event=event).update(name="<script>alert(1)</script>")
+    plan_of(event)
+    assert "<script>alert" not in course_of(event)
+
+
+def test_a_viewer_sees_the_course_and_no_button() -> None:
+    event = make_event()
+    plan_of(event)
+    page = course_of(event, browser_of(make_user(event, Role.VIEWER)))
+    assert "3 steps wait" in page
+    assert "Add a step" not in page
+
+
+def test_an_empty_event_shows_the_ways_to_begin() -> None:
+    event = make_event()
+    assert "Load the library" in course_of(event)
+    page = course_of(event, browser_of(make_user(event, Role.VIEWER)))
+    assert "Somebody who may edit can load one." in page
+    assert '<form method="post" action="/e/run-reigate-2027/plan' not in page
+
+
+def test_the_course_asks_as_little_of_the_database_for_many_steps_as_for_few(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    few, many = make_event(), make_event("many")
+    load(few, *TWO)
+    load(many, *(a_step(f"tip-{number}", when=f"{number} days before, 10:00") for number in range(1, 40)))
+    for number in range(30):
+        make_entrant(many, email=f"runner{number}@example.org")
+    for event in (few, many):
+        browser = owner(event)
+        with django_assert_max_num_queries(12):
+            course_of(event, browser)
+        with django_assert_max_num_queries(11):  # the audiences are counted for a minute
+            course_of(event, browser)
