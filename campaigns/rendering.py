@@ -51,8 +51,8 @@ class Message:
     def values(self, group: Sequence[Claimed], now: datetime) -> dict[str, str]:
         """What stands in the open words for the carrier of a group; nothing for what is not known."""
         carrier = group[0]
-        stop_url = f"{settings.SMS_URL}/s/{carrier.short_code}"
-        page = f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}"
+        stop_url = f"{self._sms_url}/s/{carrier.short_code}"
+        page = f"{self._public_url}/u/{carrier.entrant_token}"
         return {
             **self._shared_values,
             **times_around(self.date, carrier.wave_start or carrier.race_start, self.zone),
@@ -66,10 +66,22 @@ class Message:
             "days_to_go": str((self.date - now.astimezone(self.zone).date()).days),
             "unsubscribe_url": page,
             "preferences_url": page,
-            "view_url": f"{settings.PUBLIC_URL}/m/{view_link.code_of(carrier.token)}",
+            "view_url": f"{self._public_url}/m/{view_link.code_of(carrier.token)}",
             "info_url": self.info_url or stop_url,
             "stop_url": stop_url,
         }
+
+    @cached_property
+    def _public_url(self) -> str:
+        return str(settings.PUBLIC_URL)
+
+    @cached_property
+    def _sms_url(self) -> str:
+        return str(settings.SMS_URL)
+
+    @cached_property
+    def _esp(self) -> str:
+        return str(settings.EMAIL_ESP)
 
     @cached_property
     def _shared_values(self) -> dict[str, str]:
@@ -89,7 +101,7 @@ class Message:
         """The carrier's mail as bytes. Raises ContentError, or MissingValue where a needed value is not known."""
         carrier = group[0]
         data = self._frame.mail(self.values(group, now), self.own_headers(group, now))
-        return Email(carrier.delivery, self._sender[1], carrier.address, data)
+        return Email(carrier.delivery, self._sender[1], carrier.address, data, plain_lines=True)
 
     def pieces(self, group: Sequence[Claimed], now: datetime) -> content.EmailPieces:
         """The words of the carrier's mail, to be looked at. Raises what `finished_email` raises."""
@@ -161,10 +173,10 @@ class Message:
             to_email=carrier.address,
             message_id=f"<{carrier.message_id}>",
             date=now.astimezone(UTC),
-            unsubscribe_url=f"{settings.PUBLIC_URL}/u/{carrier.entrant_token}"
+            unsubscribe_url=f"{self._public_url}/u/{carrier.entrant_token}"
             if self._holds_tips(group)
             else "",
-            tracking=esp.headers(settings.EMAIL_ESP, attempt_code.code_of(carrier.token, carrier.claim)),
+            tracking=esp.headers(self._esp, attempt_code.code_of(carrier.token, carrier.claim)),
         )
 
     def _holds_tips(self, group: Sequence[Claimed]) -> bool:
@@ -287,7 +299,7 @@ def topic(version_id: int, channel: Channel) -> str:
     return compiled_version(version_id, channel, "#14573D", None).front.topic
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def made_frame(headers: content.StepHeaders, email: content.CompiledEmail) -> content.Frame:
     """A frame takes some milliseconds to make, so a step's blocks share one."""
     return content.Frame(headers, email)
@@ -318,20 +330,20 @@ def _short_name(event_name: str) -> str:
 
 def _facts(group: Sequence[Claimed], day: date) -> dict[str, str]:
     """What a message may ask for and not print: true of one of those it greets, or, for consent, of all."""
-    minor = all(row.minor for row in group)
+    minors = [row.minor for row in group]
     return {
-        "races": " ".join(row.race for row in group),
-        "ages": " ".join(age_band(row.birth_date, day) for row in group),
-        "first_timer": "yes" if any(row.first_timer for row in group) else "",
-        "minor": "yes" if minor else "",
+        "races": " ".join([row.race for row in group]),
+        "ages": " ".join([age_band(row.birth_date, day) for row in group]),
+        "first_timer": "yes" if True in [row.first_timer for row in group] else "",
+        "minor": "yes" if all(minors) else "",
         "tips_agreed": _agreed(group, Purpose.TIPS),
         # A child's name brings a sponsor nothing, whatever the entry list says.
-        "sponsor_agreed": "" if any(row.minor for row in group) else _agreed(group, Purpose.SPONSOR),
+        "sponsor_agreed": "" if any(minors) else _agreed(group, Purpose.SPONSOR),
     }
 
 
 def _agreed(group: Sequence[Claimed], purpose: Purpose) -> str:
-    return "yes" if all(purpose in row.agreed for row in group) else ""
+    return "" if False in [purpose in row.agreed for row in group] else "yes"
 
 
 def age_band(born: date | None, day: date) -> str:
@@ -344,6 +356,8 @@ def age_band(born: date | None, day: date) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     """ "Ana", "Ana and Ben", "Ana, Ben and Zoë"; a name that two share stands once."""
+    if len(names) == 1:
+        return names[0]
     unique = list(dict.fromkeys(name for name in names if name))
     if len(unique) < 2:
         return "".join(unique)

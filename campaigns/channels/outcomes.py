@@ -46,12 +46,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """One finished mail for one recipient. `sender` is the envelope sender, '' the null return path."""
+    """One finished mail for one recipient. `sender` is the envelope sender, '' the null return path.
+
+    `plain_lines`: all of its lines end with CRLF and none begins with a dot, so it goes on the wire as it is.
+    """
 
     key: int
     sender: str
     recipient: str
     data: bytes
+    plain_lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,11 @@ def envelope(message: Email, features: frozenset[str]) -> tuple[bytes, bytes, by
     return mail_command(message, features), rcpt_command(message), b"DATA\r\n"
 
 
+def wire_form(message: Email) -> bytes:
+    """Return the whole message as it goes out, with its final dot."""
+    return message.data + b".\r\n" if message.plain_lines else body_on_the_wire(message.data)
+
+
 def body_on_the_wire(data: bytes) -> bytes:
     """Return the whole message with CRLF line ends, dots doubled and the final dot (RFC 5321, 4.5.2).
 

@@ -13,9 +13,9 @@ from campaigns.channels.smtp_replies import (
     Reply,
     Stage,
     address_fault,
-    body_on_the_wire,
     envelope,
     meaning,
+    wire_form,
 )
 
 _STAGES = ((Stage.MAIL, 2), (Stage.RCPT, 2), (Stage.DATA, 3))
@@ -89,7 +89,7 @@ class Transaction:
         features = self.connection.features
         behind = b"".join(envelope(following, features)) if following else b""
         self.body_begun = True
-        body = body_on_the_wire(self.message.data)
+        body = wire_form(self.message)
         reply = yield from self.connection.exchange(body, monotonic() + self.dot_timeout, behind)
         _check_turn(reply, _DOT_EXPECTED)
         self.connection.envelope = following

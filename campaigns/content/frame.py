@@ -68,7 +68,7 @@ class Frame:
         self._stencils: dict[tuple[str | None, ...], Stencil] = {}
 
     def mail(self, values: Mapping[str, str], own: EntrantHeaders) -> bytes:
-        """One entrant's mail with CRLF line ends, no line over 998 octets.
+        """One entrant's mail with CRLF line ends, no line over 998 octets, none that begins with a dot.
 
         Raises ContentError, MissingValue where a needed value is not known.
         """

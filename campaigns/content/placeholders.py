@@ -90,7 +90,8 @@ _DECLARED = (
         "url",
         own=True,
     ),
-    Placeholder("info_url", "the event's information page", "https://example.org/info", "url"),
+    # Own, because it is the short link of a text where the event has no page.
+    Placeholder("info_url", "the event's information page", "https://example.org/info", "url", own=True),
     Placeholder(
         "deferral_url", "where a place is moved or given back", "https://example.org/deferral", "url"
     ),

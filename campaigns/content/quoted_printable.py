@@ -52,12 +52,21 @@ def _cut(piece: str) -> _Cut:
 
 
 def encoded_line(line: str) -> bytes:
-    """A whole line, which holds no line end, with its CRLF."""
+    """A whole line, which holds no line end, with its CRLF. No line of what comes out begins with a dot."""
+    data = line.encode()
+    made = _quoted(data)
+    if made.startswith(b".") or b"\n." in made:
+        # SMTP doubles such a dot, so it is written as =2E with all others; UTF-8 holds no octet FF.
+        made = _quoted(data.replace(b".", b"\xff")).replace(b"=FF", b"=2E")
     # The C function ends its soft breaks with a bare LF.
-    return binascii.b2a_qp(line.encode(), istext=True).replace(b"\n", b"\r\n") + b"\r\n"
+    return made.replace(b"\n", b"\r\n") + b"\r\n"
 
 
 def encoded_segment(words: str) -> bytes:
     """A part of a line, with room behind it for the "=" of a soft break: what follows is encoded by itself."""
     # The "x" takes that room and is no space, which at a line's end would be encoded.
     return encoded_line(f"{words}x").removesuffix(b"x\r\n")
+
+
+def _quoted(data: bytes) -> bytes:
+    return binascii.b2a_qp(data, istext=True)

@@ -18,8 +18,8 @@ from campaigns.content.quoted_printable import encoded_line, encoded_segment
 
 _MARK = re.compile("\x01([a-z_]+)\x02")  # control characters, which are taken out of every value
 
-# The same in HTML, in plain text and in quoted-printable, and short enough for a line of its own.
-_PLAIN = re.compile(r"[A-Za-z0-9 ,.:;/?@_%+~()-]{1,74}")
+# The same in HTML, in plain text and in quoted-printable, fit for a line of its own that begins with no dot.
+_PLAIN = re.compile(r"[A-Za-z0-9 ,:;/?@_%+~()-][A-Za-z0-9 ,.:;/?@_%+~()-]{0,73}")
 
 
 def mark(name: str) -> str:

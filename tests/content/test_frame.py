@@ -278,7 +278,9 @@ def test_any_words_of_ones_own_make_the_mail_that_jinja_and_the_email_package_ma
 ) -> None:
     own = {"names": names, "first_name": first_name, "bib": bib, "preferences_url": link}
     filled = {**values, **own}
-    assert_same(stencilled.mail(filled, OWN), build_email(whole.render(filled), HEADERS, OWN))
+    made = stencilled.mail(filled, OWN)
+    assert_same(made, build_email(whole.render(filled), HEADERS, OWN))
+    assert body_on_the_wire(made) == made + b".\r\n"
 
 
 @given(race=ANY_VALUE, wave=ANY_VALUE)
@@ -288,6 +290,7 @@ def test_any_words_that_many_share_make_the_same_mail(
 ) -> None:
     filled = {**values, "race_name": f"10K {race}", "wave": wave}
     made = Frame(HEADERS, whole).mail(filled, OWN)
+    assert body_on_the_wire(made) == made + b".\r\n"
     assert_same(made, build_email(whole.render(filled), HEADERS, OWN))
 
 
@@ -318,7 +321,9 @@ def test_more_crowds_than_there_are_stencils_get_their_own_words(
     frame = Frame(HEADERS, whole)
     for wave in ("A", "B", "C"):
         filled = {**values, "wave": wave}
-        assert_same(frame.mail(filled, OWN), build_email(whole.render(filled), HEADERS, OWN))
+        made = frame.mail(filled, OWN)
+        assert body_on_the_wire(made) == made + b".\r\n"
+        assert_same(made, build_email(whole.render(filled), HEADERS, OWN))
 
 
 def test_a_word_that_is_needed_and_missing_makes_no_mail(

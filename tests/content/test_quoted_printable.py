@@ -42,6 +42,7 @@ def test_any_lines_come_back_from_short_ascii_lines(lines: list[str], repeats: i
     assert b"\r" not in rest
     assert b"\n" not in rest
     assert max(map(len, data.split(b"\r\n"))) <= 76
+    assert not any(line.startswith(b".") for line in data.split(b"\r\n"))
 
 
 ANY_PIECE = st.text(st.characters(exclude_categories=["Cs"]), max_size=120) | st.sampled_from(
