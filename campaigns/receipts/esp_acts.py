@@ -55,16 +55,21 @@ def _coded(receipts: Sequence[int]) -> list[tuple[str, int, bytes]]:
 
 
 def _keeps_bouncing(organiser: int, address: bytes) -> bool:
-    """Whether the last mails to this address all came back. Served by entrants_by_email, deliveries_by_entrant and
-    receipts_once."""
+    """Whether the last mails to this address all came back, each counted once however often it was reported.
+
+    One that was refused for what we are says nothing of the address, and is passed over.
+    Served by entrants_by_email, deliveries_by_entrant and receipts_once.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT r.standing FROM events ev JOIN entrants e ON e.event_id = ev.id AND e.email_hash = %s
+            SELECT bool_or(r.standing = 'delivered')
+            FROM events ev JOIN entrants e ON e.event_id = ev.id AND e.email_hash = %s
             JOIN deliveries d ON d.entrant_id = e.id JOIN receipts r ON r.delivery = d.id
-            WHERE ev.organiser_id = %s AND r.provider LIKE 'esp:%%' AND r.standing IN ('delivered', 'not_delivered')
-            ORDER BY r.id DESC LIMIT %s""",
+            WHERE ev.organiser_id = %s AND r.provider LIKE 'esp:%%'
+                AND (r.standing = 'delivered' OR (r.standing = 'not_delivered' AND r.code <> 'policy'))
+            GROUP BY d.id ORDER BY max(r.id) DESC LIMIT %s""",
             [address, organiser, SOFT_IN_A_ROW],
         )
-        last = [row[0] for row in cursor.fetchall()]
-    return last == ["not_delivered"] * SOFT_IN_A_ROW
+        arrived = [row[0] for row in cursor.fetchall()]
+    return arrived == [False] * SOFT_IN_A_ROW

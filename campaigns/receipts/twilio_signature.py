@@ -62,7 +62,8 @@ def _is_signed(request: HttpRequest) -> bool:
     signature = request.headers.get("X-Twilio-Signature", "")
     if not signature.isascii() or not signature:
         return False
-    address = settings.PUBLIC_URL + request.get_full_path()
+    # Without what a server has put before our own paths: PUBLIC_URL holds it.
+    address = settings.PUBLIC_URL + request.get_full_path_info()
     return any(
         RequestValidator(token).validate(address, request.POST, signature)
         for token in (settings.TWILIO_AUTH_TOKEN, settings.TWILIO_AUTH_TOKEN_PREVIOUS)

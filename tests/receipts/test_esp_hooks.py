@@ -274,6 +274,27 @@ def test_three_soft_bounces_in_a_row_close_the_address_but_for_alerts() -> None:
         assert closed() == (set() if number < 3 else {("all_but_alerts", "hard_bounce")})
 
 
+def test_one_mail_that_is_reported_three_times_is_no_row() -> None:
+    row = sent()
+    for number in range(3):
+        postmark_bounce(code(row), "SoftBounce", ID=number).send()
+    interpret()
+    assert Receipt.objects.count() == 3
+    assert closed() == set()
+
+
+def test_what_was_refused_for_what_we_are_is_no_part_of_a_row() -> None:
+    person = entrant(an_event(), email="zoe@example.com")
+    loaded = a_campaign(person.event, *(a_step(f"s{n}") for n in range(3)))
+    for number, said in enumerate(("550 5.7.26 no DKIM", "550 5.7.26 no DKIM", "")):
+        [row] = queue(the_step(loaded, f"s{number}"), [person])
+        accept(claim_at(DUE, the_step(loaded, f"s{number}")))
+        row.refresh_from_db()
+        postmark_bounce(code(row), "SoftBounce", said, ID=number).send()
+        interpret()
+    assert closed() == set()
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -114,3 +114,27 @@ def test_the_path_names_delivery_and_attempt(delivery):
 def test_a_nul_in_any_field_is_no_error(delivery, field):
     call = twilio_call(path_of(delivery), status_fields() | {field: "x\0y"})
     assert call.send().status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("public_url", "environ"),
+    [
+        ("https://tips.example.org:8443", {}),
+        ("https://example.org/aid", {}),  # a proxy that takes the folder away
+        ("https://example.org/aid", {"SCRIPT_NAME": "/aid"}),  # and a server that is told of it
+        (
+            "https://tips.example.org",
+            {"HTTP_X_FORWARDED_HOST": "evil.example", "HTTP_X_FORWARDED_PROTO": "http"},
+        ),
+    ],
+)
+def test_the_public_address_may_have_a_port_or_a_folder_and_no_header_changes_it(
+    delivery, settings, public_url, environ
+):
+    settings.PUBLIC_URL = public_url
+    path = path_of(delivery)
+    call = twilio_call(path, status_fields(), public_url=public_url)
+    assert call.send(**environ).status_code == 204
+    forged = twilio_call(path, status_fields("read"), public_url="https://evil.example")
+    assert forged.send(**environ).status_code == 403
+    assert Receipt.objects.count() == 1
