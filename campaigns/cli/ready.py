@@ -37,10 +37,16 @@ def prepare(*, migrate: bool = False) -> Servers:
     """Everything a command needs before it may import models. Embedded databases are migrated as needed;
     a database of your own only when `migrate` is set."""
     embedded = not given()["DATABASE_URL"]
+    servers = prepare_without_tables()
+    _ready_tables(may_migrate=migrate or embedded)
+    return servers
+
+
+def prepare_without_tables() -> Servers:
+    """What `prepare` does, for a database that may hold nothing yet."""
     servers = connect()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     _set_up_django()
-    _ready_tables(may_migrate=migrate or embedded)
     return servers
 
 

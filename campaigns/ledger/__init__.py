@@ -26,6 +26,15 @@ from campaigns.ledger.receiving import fold
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
 from campaigns.ledger.releasing import free_chunk, steps_to_free
 from campaigns.ledger.replaying import replay, replay_the_dead
+from campaigns.ledger.restoring import (
+    HeldBack,
+    close_restoration,
+    held_back,
+    hold_back,
+    let_go,
+    open_restoration,
+    went_out,
+)
 from campaigns.ledger.sampling import Crowd, crowd
 from campaigns.ledger.settling import Result, hold, pause_step, release, settle
 from campaigns.ledger.sweeping import cancel, finish_steps, sweep
@@ -43,6 +52,7 @@ __all__ = [
     "Crowd",
     "Doubt",
     "Foreseen",
+    "HeldBack",
     "Reach",
     "Result",
     "Sent",
@@ -52,6 +62,7 @@ __all__ = [
     "bump_stop_signal",
     "cancel",
     "claim",
+    "close_restoration",
     "coming",
     "crowd",
     "done_asking",
@@ -59,12 +70,16 @@ __all__ = [
     "fold",
     "foresee",
     "free_chunk",
+    "held_back",
     "hold",
+    "hold_back",
     "kin",
+    "let_go",
     "looked",
     "next_enquiry",
     "next_step",
     "open_chunk",
+    "open_restoration",
     "pause_step",
     "reach",
     "redate_chunk",
@@ -80,4 +95,5 @@ __all__ = [
     "stop_epoch",
     "sweep",
     "tally",
+    "went_out",
 ]

@@ -13,7 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from campaigns.ledger import gate, moments
 from campaigns.ledger.moments import Field, Moments
-from campaigns.models import Event, Step
+from campaigns.models import Event, Restoration, Step
 from campaigns.models.words import CampaignState, LateEntrants, Reason, StepKind, StepState
 
 logger = logging.getLogger(__name__)
@@ -121,11 +121,14 @@ def _open(step: Step, event: Event, field: Field, times: Moments, now: datetime,
         "cursor": step.opening_cursor or 0,
         "chunk": chunk,
         "now": now,
+        "revision": event.revision,
         "channel": step.channel,
         "first_revision": step.first_opened_revision,
         "late_reason": _late_reason(step, event, now),
         "domain": settings.MESSAGE_ID_DOMAIN,
         "salt": secrets.token_bytes(32),
+        "restored_at": _restored_at(),
+        "new_to_plan": step.kind == StepKind.CATCH_UP,
         **times.params(),
     }
     gate.by_index()
@@ -138,6 +141,12 @@ def _open(step: Step, event: Event, field: Field, times: Moments, now: datetime,
     _note_progress(step, event, begun or 0, last, complete)
     logger.info("opened", extra={"step": step.id, "event_id": event.id, "rows": rows, "complete": complete})
     return Opened(rows, complete, first)
+
+
+def _restored_at() -> datetime | None:
+    """When a backup was restored that is not reconciled yet: what was due by then may have gone out before."""
+    found = Restoration.objects.filter(closed_at=None).order_by("-restored_at").first()
+    return found.restored_at if found else None
 
 
 def _late_reason(step: Step, event: Event, now: datetime) -> str | None:
@@ -213,6 +222,8 @@ WITH guard AS (
 ), {moments.TABLE}, chosen AS (
     SELECT e.id, encode(sha256(%(salt)s::bytea || int8send(e.id)), 'hex') AS code, m.due_at, m.latest_at,
         CASE WHEN {LATE} AND %(late_reason)s::text IS NOT NULL THEN %(late_reason)s::text
+             WHEN m.due_at <= %(restored_at)s::timestamptz
+                 OR (%(new_to_plan)s AND %(restored_at)s::timestamptz IS NOT NULL) THEN 'restored'
              WHEN m.latest_at <= %(now)s THEN 'too_late' ELSE '' END AS reason
     FROM batch e
     JOIN guard ON TRUE JOIN events ev ON ev.id = guard.id
@@ -226,11 +237,13 @@ WITH guard AS (
     ORDER BY e.id
 ), inserted AS (
     INSERT INTO deliveries (step_id, entrant_id, channel, state, reason, plan_version, due_at, latest_at,
-        token, message_id, attempts, settled_at)
-    SELECT %(step)s, id, %(channel)s, CASE reason WHEN '' THEN 'due' ELSE 'skipped' END, reason, %(plan_version)s,
+        token, message_id, attempts, settled_at, held_revision)
+    SELECT %(step)s, id, %(channel)s, CASE reason WHEN '' THEN 'due' WHEN 'restored' THEN 'held' ELSE 'skipped' END,
+        reason, %(plan_version)s,
         due_at, latest_at, left(code, 32)::uuid,
         %(step)s || '.' || id || '.' || right(code, 16) || '@' || %(domain)s, 0,
-        CASE reason WHEN '' THEN NULL ELSE %(now)s END
+        CASE reason WHEN '' THEN NULL ELSE %(now)s END,
+        CASE reason WHEN 'restored' THEN %(revision)s::bigint END
     FROM chosen ON CONFLICT (step_id, entrant_id) DO NOTHING
     RETURNING id, state, due_at
 ), queued AS (

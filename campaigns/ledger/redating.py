@@ -81,7 +81,8 @@ def _statement(step: Step, field: Field, params: dict[str, Any]) -> str:
 WITH guard AS (
     SELECT ev.id FROM events ev WHERE ev.id = %(event)s AND ev.plan_version = %(plan_version)s
 ), batch AS MATERIALIZED (
-    SELECT d.id, d.entrant_id, d.state, d.plan_version, d.due_at, d.latest_at FROM deliveries d JOIN guard ON TRUE
+    SELECT d.id, d.entrant_id, d.state, d.reason, d.plan_version, d.due_at, d.latest_at
+    FROM deliveries d JOIN guard ON TRUE
     WHERE d.step_id = %(step)s AND d.entrant_id > %(cursor)s ORDER BY d.entrant_id LIMIT %(chunk)s
 ), {moments.TABLE}, judged AS MATERIALIZED (
     SELECT d.id, d.state, {wanted} AS wanted,
@@ -92,7 +93,7 @@ WITH guard AS (
     JOIN moments m ON m.race_id = e.race_id AND m.wave_id IS NOT DISTINCT FROM e.wave_id
     LEFT JOIN outbox o ON o.delivery_id = d.id
     WHERE d.state IN ('due', 'held', 'skipped', 'uncertain') AND d.plan_version <> %(plan_version)s
-        AND o.lease_until IS NULL
+        AND o.lease_until IS NULL AND NOT (d.state = 'held' AND d.reason = 'restored')
 ), moved AS (
     UPDATE deliveries d SET state = 'due', reason = '', due_at = j.due_at, latest_at = j.latest_at,
         channel = %(channel)s, plan_version = %(plan_version)s, settled_at = NULL, held_revision = NULL

@@ -61,7 +61,7 @@ WITH held AS MATERIALIZED (
     LIMIT %(chunk)s FOR NO KEY UPDATE OF d SKIP LOCKED
 ), judged AS MATERIALIZED (
     SELECT d.id, s.channel, ev.revision,
-        CASE WHEN e.status = 'held' THEN 'waits'
+        CASE WHEN e.status = 'held' OR d.reason = 'restored' THEN 'waits'
              WHEN d.reason = 'minor' AND e.status <> 'withdrawn' AND {MINOR_SQL} AND g.entrant_id IS NULL
                  THEN 'waits'
              WHEN d.plan_version = ev.plan_version AND d.latest_at <= %(now)s THEN 'too_late'

@@ -5,7 +5,15 @@ from campaigns.models.alerts import Alert, AlertReach, Release
 from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, ListMapping, Suppression
 from campaigns.models.events import Event, Organiser, Race, StaffContact, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
-from campaigns.models.operation import Answer, AuditEntry, Circuit, Heartbeat, KeyCanary, StopSignal
+from campaigns.models.operation import (
+    Answer,
+    AuditEntry,
+    Circuit,
+    Heartbeat,
+    KeyCanary,
+    Restoration,
+    StopSignal,
+)
 from campaigns.models.plans import Campaign, SignOff, Step, Template, Version
 from campaigns.models.receipts import Enquiry, InboundText, Receipt
 from campaigns.models.tallies import Tally
@@ -36,6 +44,7 @@ __all__ = [
     "Race",
     "Receipt",
     "Release",
+    "Restoration",
     "SignOff",
     "StaffContact",
     "Step",

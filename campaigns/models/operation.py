@@ -69,6 +69,20 @@ class Answer(models.Model):
         constraints = [UniqueConstraint(fields=["event", "name"], name="answers_newest")]
 
 
+class Restoration(models.Model):
+    """One restore of a backup. Until it is closed, what may have gone out since the backup is held."""
+
+    backup_at = models.DateTimeField()
+    restored_at = models.DateTimeField()
+    last_entrant = models.BigIntegerField(
+        help_text="the highest id at the backup: those above are other people's now"
+    )
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "restorations"
+
+
 class AuditEntry(models.Model):
     """One act by a person; the database refuses to change or remove it."""
 

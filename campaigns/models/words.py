@@ -122,6 +122,7 @@ class Reason(TextChoices):
     CANCELLED = "cancelled"
     PROVIDER_REFUSED = "provider_refused"
     EXPIRED = "expired"
+    RESTORED = "restored"  # held: it may have gone out between a backup and its restore
 
 
 class Role(TextChoices):

@@ -30,6 +30,7 @@ _COPIED = {
     "sign_offs": "version_id IN (SELECT v.id FROM {live}.versions v JOIN {live}.templates t ON t.id = v.template_id"
     " WHERE t.event_id = %(event)s)",
     "stop_signal": "TRUE",
+    "restorations": "FALSE",  # a rehearsal runs as if a restore were reconciled
 }
 """Each table that a campaign writes to, and which of its rows are the event's."""
 
