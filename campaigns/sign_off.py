@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from campaigns import clock, content, ledger
 from campaigns.content.front_matter import person_date, read_sources
@@ -70,13 +71,18 @@ def revoke(version: Version, who: str) -> list[str]:
     Version.objects.select_for_update(no_key=True).get(id=version.id)
     if not _end(version, who):
         raise SignOffError(f"{shown(version)} has no sign-off that could be revoked.")
-    bound = Step.objects.filter(version=version) | Step.objects.filter(fallback_version=version)
-    stopped = bound.filter(state__in=OPENABLE).exclude(kind=StepKind.ALERT).order_by("position")
+    stopped = stops(version)
     names = list(stopped.values_list("name", flat=True))
     reason = f"The sign-off of {shown(version)} was revoked."
     Step.objects.filter(id__in=stopped.values("id")).update(state=StepState.WAITING, state_reason=reason)
     ledger.bump_stop_signal()
     return names
+
+
+def stops(version: Version) -> QuerySet[Step]:
+    """The steps that stand approved with this version and wait again when its sign-off is revoked."""
+    bound = Step.objects.filter(version=version) | Step.objects.filter(fallback_version=version)
+    return bound.filter(state__in=OPENABLE).exclude(kind=StepKind.ALERT).order_by("position")
 
 
 def _end(version: Version, who: str) -> int:

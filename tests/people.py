@@ -247,7 +247,7 @@ def queue(step: Step, people: Iterable[Entrant], due: datetime = DUE, **fields: 
 
 
 def tick_at(at: datetime) -> scheduler.Due:
-    """One look at what is due, by a clock that stands still at `at`; on a busy machine as thorough as on an idle one."""
+    """One look at what is due, by a clock that stands still at `at`, as thorough on a busy machine."""
     with time_machine.travel(at, tick=False):
         return scheduler.tick(piece=60)
 

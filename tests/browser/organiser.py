@@ -42,18 +42,23 @@ def twice_as_large(page: Page) -> None:
     page.evaluate("document.documentElement.style.fontSize = '200%'")
 
 
+FOCUSED = """() => { const e = document.activeElement; if (!e || e === document.body) return null;
+const s = getComputedStyle(e), b = e.getBoundingClientRect();
+return [s.outlineStyle !== 'none' && b.width > 0 && b.height > 0, e.outerHTML.slice(0, 120)] }"""
+"""Whether what has the focus shows it, and what it is; null when nothing has it."""
+
+
 def hidden_focus(page: Page, presses: int = 60) -> list[str]:
-    """What the Tab key reaches without any sign of it, as HTML."""
+    """What the Tab key reaches without any sign of it, as HTML; in a frame, what has the focus inside it."""
     found = []
     for _ in range(presses):
         page.keyboard.press("Tab")
-        seen = page.evaluate(
-            """() => { const e = document.activeElement; if (!e || e === document.body) return null;
-            const s = getComputedStyle(e), b = e.getBoundingClientRect();
-            return [s.outlineStyle !== 'none' && b.width > 0 && b.height > 0, e.outerHTML.slice(0, 120)] }"""
-        )
+        seen = page.evaluate(FOCUSED)
         if seen is None:
             break
+        if seen[1].startswith("<iframe"):
+            frame = page.locator("iframe:first-of-type").element_handle().content_frame()
+            seen = (frame.evaluate(FOCUSED) if frame else None) or [True, ""]
         if not seen[0]:
             found.append(seen[1])
     return found

@@ -6,6 +6,7 @@ from campaigns.web.organiser import account, alert, course, events, plan_page, r
 
 of_an_event: list[URLPattern | URLResolver] = [
     path("", course.course, name="course"),
+    path("messages/", include("campaigns.web.organiser.message_urls")),
     path("race-day/", race_day.race_day, name="race-day"),
     path("race-day/figures", race_day.race_day_figures, name="race-day-figures"),
     path("race-day/<slug:name>/", alert.alert, name="alert"),

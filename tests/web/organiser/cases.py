@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from reigate import make_entrant, make_event
 from web.organiser.plans import plan_of
 from web.organiser.race_days import with_alerts
+from web.organiser.stock import NEWEST, give_messages
 
 from campaigns.models import Event
 
@@ -73,6 +74,21 @@ def a_step_of_it(world: World) -> dict[str, str]:
     return event_with_plan(world) | {"name": "tip"}
 
 
+def of_a_message(world: World) -> dict[str, str]:
+    """The address of a message; the event gets some when it has none."""
+    give_messages(world.event)
+    return {"slug": world.event.slug, "channel": "email", "name": "back-warm-up"}
+
+
+def of_messages(world: World) -> dict[str, str]:
+    """The room of messages: none, a few, or more than any plan has."""
+    if world.state != "empty":
+        give_messages(
+            world.event, more=300 if world.state == "many" and not world.event.templates.exists() else 0
+        )
+    return of_the_event(world)
+
+
 OPEN_TO_ALL = {"sign-in", "sign-out", "code", "join", "enter"}
 """Addresses that have no door, each for a reason: they are how one gets in and out."""
 
@@ -87,6 +103,14 @@ CASES: dict[str, Case] = {
     "recovery-codes": Case(nothing, posts_only=True, is_page=False),
     "sign-out-everywhere": Case(nothing, posts_only=True, is_page=False),
     "events": Case(nothing, states=("empty", "one")),
+    "messages": Case(of_messages, states=("empty", "one", "many")),
+    "message": Case(of_a_message, wrong={"source": "---\ntopic: New\n---\n{{ frist_name }}"}),
+    "message-edit": Case(of_a_message, posts_only=True, is_page=False),
+    "message-frame": Case(of_a_message, is_page=False, query=NEWEST),
+    "message-test": Case(of_a_message, posts_only=True, is_page=False),
+    "message-versions": Case(of_a_message),
+    "message-sign-off": Case(of_a_message, wrong={"reviewer": "", "review_by": "2020-01-01"}),
+    "message-revoke": Case(of_a_message, posts_only=True, is_page=False),
     "race-day": Case(on_race_day, states=("empty", "one", "sent")),
     "race-day-figures": Case(on_race_day, is_page=False),
     "alert": Case(of_an_alert, states=("one", "armed", "sent"), wrong={"temp": "warm"}),
