@@ -10,10 +10,12 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 
+from django.conf import settings
 from django.db import transaction
 
 from campaigns import clock, content, rendering, sign_off
 from campaigns.alerts.sample import sample, sample_message
+from campaigns.content import replies
 from campaigns.models import Alert, Event, Version
 from campaigns.models.words import Channel
 
@@ -119,6 +121,16 @@ def typed(alert: Alert, values: Mapping[str, str]) -> dict[str, str]:
         raise AlertError(f"Alert '{alert.name}': {error}.") from error
 
 
+def _refuse_replies(alert: Alert, versions: Versions) -> None:
+    """Raises AlertError for a text that asks to be answered and comes from a name."""
+    sender = settings.TWILIO_ALERT_FROM or (
+        "" if settings.TWILIO_MESSAGING_SERVICE_SID else settings.TWILIO_FROM
+    )
+    text = versions.get(Channel.SMS)
+    if text is not None and (wrong := replies.problem(sender, text.source)):
+        raise AlertError(f"Alert '{alert.name}' cannot be armed: {wrong}.")
+
+
 @transaction.atomic
 def arm(alert: Alert, who: str, values: Mapping[str, str]) -> Arming:
     """Arms an alert, or confirms what another armed; `values` may be given now or when it is sent.
@@ -139,6 +151,7 @@ def arm(alert: Alert, who: str, values: Mapping[str, str]) -> Arming:
 def _arm_first(alert: Alert, who: str, given: dict[str, str]) -> Arming:
     versions = newest(alert)
     _refuse_unsigned(alert, versions)
+    _refuse_replies(alert, versions)
     refuse_unrenderable(alert, versions, given)
     alert.values, alert.armed_hash = given, words_hash(alert, versions)
     alert.armed_by, alert.armed_at = who, clock.now()

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from campaigns import campaign as plans
 from campaigns import contact, providers, rendering, sign_off
+from campaigns.content import replies
 from campaigns.content.front_matter import person_date
 from campaigns.ledger.moments import Field
 from campaigns.models.words import Channel, StepKind
@@ -34,6 +35,7 @@ def of_step(one: Look, place: Field, now: datetime) -> Iterator[Finding]:
     """Everything about one step by itself."""
     yield from _signed(one, place)
     yield from _words(one)
+    yield from _replies(one)
     yield from _made(one)
     yield from _texts(one)
     yield from _reach(one, now)
@@ -67,6 +69,14 @@ def _words(one: Look) -> Iterator[Finding]:
                 f"The step's purpose is {one.step.purpose}, and {sign_off.shown(version)} is written for "
                 f"{front.purpose}: make them the same.",
             )
+
+
+def _replies(one: Look) -> Iterator[Finding]:
+    """The sender of a messaging service is chosen by Twilio, and may be a number."""
+    version = one.versions.get(Channel.SMS)
+    by_name = "" if settings.TWILIO_MESSAGING_SERVICE_SID else settings.TWILIO_FROM
+    if version is not None and (wrong := replies.problem(by_name, version.source)):
+        yield _finding(one, Severity.ERROR, "reply_to_a_name", f"A reply cannot reach you: {wrong}.")
 
 
 def _made(one: Look) -> Iterator[Finding]:

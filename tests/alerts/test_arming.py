@@ -140,6 +140,14 @@ def test_what_the_event_does_not_have_is_found_when_arming_and_not_in_the_heat(e
         alerts.arm(the_alert(event, "cancel"), ANN, {})
 
 
+def test_an_alert_from_a_name_may_not_ask_to_be_answered(event, tmp_path, settings):
+    settings.TWILIO_ALERT_FROM = "RunReigate"
+    write(tmp_path, "cancel", "Cancelled. Reply YES if you have read this.")
+    loaded(event, tmp_path)
+    with pytest.raises(AlertError, match=r"'cancel' cannot be armed.*nobody can answer"):
+        alerts.arm(the_alert(event, "cancel"), ANN, {})
+
+
 def test_health_advice_is_armed_only_with_a_sign_off(event, tmp_path):
     mail = tmp_path / "email" / "alert-heat.md"
     mail.write_text(mail.read_text().replace("purpose: service\n", f"purpose: service\n{HEALTH}"))

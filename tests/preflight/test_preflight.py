@@ -267,6 +267,15 @@ def test_what_cannot_send_is_an_error(event, settings):
     assert "at most 11 letters" in found(look(event), "sms_sender")[0].words
 
 
+def test_a_text_from_a_name_may_not_ask_to_be_answered(event, settings, tmp_path):
+    entrant(event)
+    load(event, TEXT, folder=a_text(tmp_path, "Reply STOP to stop."))
+    settings.TWILIO_FROM = "RunReigate"
+    assert "“Reply”" in found(look(event), "reply_to_a_name")[0].words
+    settings.TWILIO_FROM = "+447700900000"
+    assert not found(look(event), "reply_to_a_name")
+
+
 def test_links_that_lead_to_this_machine_are_told(event, settings):
     load(event)
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
