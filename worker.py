@@ -21,7 +21,7 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
-from campaigns import clock, logs, privacy, providers, tallies  # noqa: E402
+from campaigns import clock, errands, logs, privacy, providers, tallies  # noqa: E402
 from campaigns.alerts import reaching  # noqa: E402
 from campaigns.channels.twilio_look_ups import TwilioLookUps  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
@@ -37,7 +37,7 @@ ALERT_SLOTS = {Channel.EMAIL: 4, Channel.SMS: 2}
 """Drains of a channel that take alerts alone, over all machines. The clock's worker has a thread for each and two
 more (`cli/processes.py`): with every one of them at a server that hangs, the ticks go on."""
 
-QUEUES = ("clock", "alerts", "email", "sms")
+QUEUES = ("clock", "alerts", "email", "sms", "errands")
 
 
 def broker_url(redis_url: str) -> str:
@@ -140,6 +140,8 @@ def tick() -> None:
         enqueue(forward, queue="email", expires=2)
     if tallies.is_due(clock.now()) or reaching.is_due(clock.now()):
         enqueue(tally, queue="clock", expires=2)
+    for errand_id in errands.waiting(clock.now()):
+        wake_errands(errand_id)
     if due.more:
         enqueue(tick, queue="clock", expires=1)
 
@@ -158,6 +160,18 @@ def tally() -> None:
     connection.close_if_unusable_or_obsolete()
     tallies.tally(clock.now())
     reaching.refresh(clock.now())
+
+
+@app.task(name="errand")
+def run_errand(errand_id: int) -> None:
+    """Runs what somebody asked for in a page."""
+    connection.close_if_unusable_or_obsolete()
+    errands.run(errand_id)
+
+
+def wake_errands(errand_id: int) -> None:
+    """Has the worker of errands look at once; without Redis the tick finds it."""
+    enqueue(run_errand, errand_id, queue="errands", expires=60)
 
 
 @app.task(name="forward")
@@ -271,7 +285,7 @@ def own_alert_drain(channel: Channel, slot: int) -> Drain:  # noqa: ARG001 - one
     return Drain(channel, alerts_only=True)
 
 
-def enqueue(task: Any, *args: str, queue: str, expires: int) -> bool:
+def enqueue(task: Any, *args: str | int, queue: str, expires: int) -> bool:
     """Queues a task once. False when Redis is away, and nothing is lost: the next tick sees what is due."""
     try:
         task.apply_async(args, queue=queue, expires=expires, retry=False)

@@ -3,9 +3,12 @@
 `campaign.approve` binds the words and the plan; this decides whether they may be bound.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -36,7 +39,8 @@ class Blocked(CampaignError):
             if self.errors[1:]
             else ""
         )
-        super().__init__(f"Nothing is approved. Step '{first.step}': {first.words}{more}")
+        where = f"Step '{first.step}': " if first.step else ""
+        super().__init__(f"Nothing is approved. {where}{first.words}{more}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,38 @@ class Approved:
 
     steps: list[StepFigures]
     findings: list[Finding]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an approval would bind, as it was when somebody began to look at it."""
+
+    day: date
+    plan_version: int
+    steps: dict[str, str]
+    """The content hash of each step by its name."""
+    versions: dict[str, list[int]]
+    """The words of each, and of its fallback."""
+
+    def plain(self) -> dict[str, Any]:
+        """For a JSON column."""
+        return asdict(self) | {"day": self.day.isoformat()}
+
+    @classmethod
+    def restored(cls, values: dict[str, Any]) -> Seen:
+        return cls(**(values | {"day": date.fromisoformat(values["day"])}))
+
+
+def note(campaign: Campaign, names: Sequence[str]) -> Seen:
+    """Notes the named steps that can be approved, or all that wait. Raises CampaignError."""
+    event = Event.objects.get(id=campaign.event_id)
+    found = list(plans.to_approve(campaign, list(names)).select_related("template", "fallback_template"))
+    return Seen(
+        event.date,
+        event.plan_version,
+        {step.name: step.content_hash for step in found},
+        {step.name: [version.id for version in plans.versions_to_approve(step)] for step in found},
+    )
 
 
 def approve(
@@ -58,32 +94,51 @@ def approve(
 
     Raises Blocked, or CampaignError when one changed while it was looked at; then none is approved.
     """
-    seen = {step.name: step.content_hash for step in plans.to_approve(campaign, list(names))}
-    if not seen:
+    seen = note(campaign, names)
+    if not seen.steps:
         return Approved([], [])
     event = Event.objects.get(id=campaign.event_id)
-    report = preflight.look(event, list(seen), most=MADE, progress=progress)
+    report = preflight.look(event, list(seen.steps), most=MADE, progress=progress)
+    return approve_seen(campaign, who, seen, report)
+
+
+@transaction.atomic
+def approve_seen(campaign: Campaign, who: str, seen: Seen, report: preflight.Report) -> Approved:
+    """Approves exactly what was looked at, as it was then.
+
+    Raises Blocked for what the report says is wrong, and CampaignError when plan, words or the race's day changed
+    meanwhile, or an audience grew by more than a fifth; then none is approved. Who is on the list now may be others:
+    an approval does not bind people.
+    """
     if report.errors:
         raise Blocked(report.errors)
-    with transaction.atomic():
-        plans.approve(campaign, who, list(seen))
-        _refuse_changed(campaign, event, seen)
-        for figures in report.steps:
-            campaign.steps.filter(name=figures.name).update(
-                approved_audience=figures.audience, approved_recipients=figures.people
-            )
+    # Locked first: what the plan is from here on, it is until the approval stands.
+    event = Event.objects.select_for_update(no_key=True).get(id=campaign.event_id)
+    _refuse_changed(campaign, event, seen, report)
+    plans.approve(campaign, who, list(seen.steps))
+    for figures in report.steps:
+        campaign.steps.filter(name=figures.name).update(
+            approved_audience=figures.audience, approved_recipients=figures.people
+        )
     return Approved(report.steps, report.findings)
 
 
-def _refuse_changed(campaign: Campaign, event: Event, seen: dict[str, str]) -> None:
-    """What was bound must be what was looked at: the plan may have been loaded, or the race moved, in between."""
-    bound = campaign.steps.filter(state__in=plans.MOVABLE, approved_date=event.date)
-    standing = dict(bound.values_list("name", "approved_hash"))
-    missed = [name for name, digest in seen.items() if standing.get(name) != digest]
-    if missed or plans.to_approve(campaign, []).filter(name__in=seen).exists():
-        raise CampaignError(
-            f"Step '{(missed or list(seen))[0]}' changed while it was looked at: approve again."
-        )
+def _refuse_changed(campaign: Campaign, event: Event, seen: Seen, report: preflight.Report) -> None:
+    now = note(campaign, list(seen.steps))
+    for name, digest in seen.steps.items():
+        if now.steps.get(name) != digest or now.versions.get(name) != seen.versions[name]:
+            raise CampaignError(f"Step '{name}' changed while it was looked at: approve again.")
+    if (now.day, now.plan_version) != (seen.day, seen.plan_version):
+        raise CampaignError("The race or its plan changed while this was looked at: look again.")
+    steps = list(campaign.steps.filter(name__in=seen.steps))
+    sizes, ids = ledger.audience_sizes(event, steps), {step.name: step.id for step in steps}
+    for figures in report.steps:
+        size = sizes[ids[figures.name]]
+        if size > figures.audience * GROWN:
+            raise CampaignError(
+                f"Step '{figures.name}' was looked at for {figures.audience:,} people and is for {size:,} now: "
+                "look again."
+            )
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ COMMANDS: dict[str, list[str]] = {
     ],
     # Threads: two drains, one that asks Twilio what became of a text, one that has it remove texts.
     "sms": [*WORKER, "--queues", "sms", "--pool", "threads", "--concurrency", "4", "--hostname", "sms@%h"],
+    # One at a time, in the process itself: a preflight forks helpers, which a child of a pool may not.
+    "errands": [*WORKER, "--queues", "errands", "--pool", "solo", "--hostname", "errands@%h"],
     # Apart from the clock and without Redis: it tells people when either stands still.
     "watch": ["campaigns.cli", "watch"],
 }
@@ -71,7 +73,7 @@ COMMANDS: dict[str, list[str]] = {
 server that hangs stops neither texts nor the clock."""
 
 
-WORKERS = frozenset(("clock", "email", "sms"))
+WORKERS = frozenset(("clock", "email", "sms", "errands"))
 """Those of `COMMANDS` that listen to Redis."""
 
 

@@ -3,6 +3,7 @@
 from campaigns.models.accounts import Membership, OneTimeLink, User
 from campaigns.models.alerts import Alert, AlertReach, Release
 from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, ListMapping, Suppression
+from campaigns.models.errands import Errand
 from campaigns.models.events import Event, Organiser, Race, StaffContact, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
 from campaigns.models.operation import (
@@ -31,6 +32,7 @@ __all__ = [
     "Delivery",
     "Enquiry",
     "Entrant",
+    "Errand",
     "Event",
     "Guardian",
     "Heartbeat",

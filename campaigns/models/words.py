@@ -142,6 +142,13 @@ class LinkKind(TextChoices):
     SIGN_IN = "sign-in"
 
 
+class ErrandKind(TextChoices):
+    """What a page can have done that takes long."""
+
+    PREFLIGHT = "preflight"
+    REHEARSAL = "rehearsal"
+
+
 def one_of(table: str, field: str, words: type[TextChoices]) -> CheckConstraint:
     """A constraint that keeps `field` to the closed words, in the database."""
     return CheckConstraint(name=f"{table}_{field}_word", condition=Q(**{f"{field}__in": list(values(words))}))

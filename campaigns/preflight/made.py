@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import re
+import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -96,8 +97,14 @@ def _pieces(batch: list[Group]) -> Iterator[Made]:
         return
     pieces = [batch[start : start + PIECE] for start in range(0, len(batch), PIECE)]
     # Forked, so that they have what is compiled; they use no database and no socket.
-    with multiprocessing.get_context("fork").Pool(cores) as pool:
+    with multiprocessing.get_context("fork").Pool(cores, initializer=_end_when_told) as pool:
         yield from pool.imap_unordered(make, pieces)
+
+
+def _end_when_told() -> None:
+    """In a fork: a Celery worker only notes that it was told to end, and its pool would wait for ever."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def make(found: list[Group]) -> Made:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from campaigns import clock, optout, revision
-from campaigns.models import Consent, Entrant, Event, Guardian, InboundText
+from campaigns.models import Consent, Entrant, Errand, Event, Guardian, InboundText
 from campaigns.models.entrants import new_short_code, new_token
 from campaigns.models.words import Channel, EntrantStatus, RaceStatus, Scope, SuppressionReason
 
@@ -63,6 +63,9 @@ def empty(ids: Sequence[int]) -> None:
     """
     Guardian.objects.filter(entrant__in=ids).delete()
     Consent.objects.filter(entrant__in=ids).delete()
+    # A rehearsal's report has everyone's name in it.
+    events = Entrant.objects.filter(id__in=ids).values("event")
+    Errand.objects.filter(event__in=events).exclude(report=None).update(report=None)
     InboundText.objects.filter(entrant__in=ids).update(number="", body="")
     with connection.cursor() as cursor:
         cursor.execute(_EMPTY_ATTEMPTS, [list(ids)])

@@ -22,6 +22,7 @@ SERVICES = {
     "worker-clock": "clock",
     "worker-email": "email",
     "worker-sms": "sms",
+    "worker-errands": "errands",
     "watch": "watch",
 }
 """Our services in the file, and the process of `aidstation run` that each stands for."""
