@@ -78,7 +78,7 @@ def name_guardian(entrant: Entrant, name: str, contact: Contact | None, source: 
     Raises PersonError for an adult, and when no address is known.
     """
     locked = _locked(entrant)
-    if not _is_minor(locked):
+    if not is_minor(locked):
         raise PersonError(
             f"{_called(locked)} is 18 or over on race day: an adult's messages go to nobody else."
         )
@@ -118,6 +118,18 @@ def release(entrant: Entrant) -> bool:
     if locked.status == EntrantStatus.CONFIRMED:
         return False
     return _set(locked, EntrantStatus.CONFIRMED, _waits_after_release(locked))
+
+
+@transaction.atomic
+def mark_one(entrant: Entrant, status: RaceStatus) -> bool:
+    """Notes what became of one entrant on the day, or takes it back (`UNKNOWN`); whether that changed anything."""
+    locked = _locked(entrant)
+    if locked.race_status == status:
+        return False
+    locked.race_status = status
+    locked.save(update_fields=["race_status", "updated_at"])
+    revision.bump(locked.event_id)
+    return True
 
 
 @transaction.atomic
@@ -175,7 +187,8 @@ def _called(entrant: Entrant) -> str:
     return f"{entrant.first_name} {entrant.last_name}".strip()
 
 
-def _is_minor(entrant: Entrant) -> bool:
+def is_minor(entrant: Entrant) -> bool:
+    """Under 18 on race day, or in a race for children."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {MINOR_SQL} FROM entrants e JOIN races r ON r.id = e.race_id "
@@ -194,7 +207,7 @@ def _replace_contact(entrant: Entrant, contact: Contact) -> None:
 def _waits_after_release(entrant: Entrant) -> str:
     """What the entry list says of a child in an adult race, for a released one still lacks a guardian."""
     guarded = Guardian.objects.filter(entrant=entrant).exists()
-    return "" if guarded or entrant.race.for_children or not _is_minor(entrant) else MINOR_REASON
+    return "" if guarded or entrant.race.for_children or not is_minor(entrant) else MINOR_REASON
 
 
 def _set(entrant: Entrant, status: EntrantStatus, reason: str) -> bool:

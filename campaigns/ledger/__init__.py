@@ -17,7 +17,7 @@ from campaigns.ledger.doubting import (
 )
 from campaigns.ledger.foreseeing import Foreseen, Tally, audience_sizes, foresee, kin, tally
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
-from campaigns.ledger.looking_ahead import Coming, coming
+from campaigns.ledger.looking_ahead import Coming, Prospect, coming, prospects
 from campaigns.ledger.looking_back import Sent, sent_message
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
 from campaigns.ledger.opening import ONLY_SERVICE_FROM, open_chunk, steps_to_open
@@ -53,6 +53,7 @@ __all__ = [
     "Doubt",
     "Foreseen",
     "HeldBack",
+    "Prospect",
     "Reach",
     "Result",
     "Sent",
@@ -81,6 +82,7 @@ __all__ = [
     "open_chunk",
     "open_restoration",
     "pause_step",
+    "prospects",
     "reach",
     "redate_chunk",
     "release",

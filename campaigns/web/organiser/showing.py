@@ -16,7 +16,7 @@ from campaigns.web.headers import CONTENT_SECURITY_POLICY
 
 POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'; frame-src 'self'"
 
-ROOMS = [("Course", "course"), ("Messages", "messages"), ("Race day", "race-day")]
+ROOMS = [("Course", "course"), ("Entrants", "entrants"), ("Messages", "messages"), ("Race day", "race-day")]
 """The rooms of an event, by the names of their first pages."""
 
 

@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns.web.organiser import account, alert, course, events, plan_page, race_day, signing_in, steps
+from campaigns.web.organiser import (
+    account,
+    alert,
+    course,
+    events,
+    people_urls,
+    plan_page,
+    race_day,
+    signing_in,
+    steps,
+)
 
 of_an_event: list[URLPattern | URLResolver] = [
     path("", course.course, name="course"),
@@ -20,6 +30,7 @@ of_an_event: list[URLPattern | URLResolver] = [
     path("steps/<slug:name>/switch", steps.switch, name="step-switch"),
     path("steps/<slug:name>/delete", steps.delete, name="step-delete"),
     path("audience", steps.audience_look, name="audience"),
+    *people_urls.of_an_event,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

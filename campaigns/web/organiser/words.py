@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from campaigns.models.words import CampaignState
+from campaigns.models.words import CampaignState, RaceStatus
 
 
 def topic(name: str) -> str:
@@ -74,6 +74,14 @@ CAMPAIGN = {
     CampaignState.DONE: "done",
 }
 """A campaign's state as the chip in the top bar says it."""
+
+RACE_STATUS = {
+    RaceStatus.STARTED: "started",
+    RaceStatus.FINISHED: "finished",
+    RaceStatus.DNS: "did not start",
+    RaceStatus.DNF: "did not finish",
+}
+"""What became of somebody on the day."""
 
 
 CHANNELS = {"email": "email", "sms": "text"}

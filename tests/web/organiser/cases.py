@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from people import entrants
 from reigate import make_entrant, make_event
 from web.organiser.plans import plan_of
 from web.organiser.race_days import with_alerts
@@ -37,6 +38,19 @@ def world(state: str = "one") -> World:
 
 def of_the_event(world: World) -> dict[str, str]:
     return {"slug": world.event.slug}
+
+
+def with_entrants(world: World) -> dict[str, str]:
+    if world.state == "many" and not world.event.entrants.exists():
+        entrants(world.event, MANY, race="10k", consents=())
+        entrants(world.event, 60, race="10k", status="held", hold_reason="Held by hand.")
+    return of_the_event(world)
+
+
+def of_an_entrant(world: World) -> dict[str, str]:
+    """The first of them; on their pages nobody is missing."""
+    first = world.event.entrants.order_by("id").first() or make_entrant(world.event)
+    return {"slug": world.event.slug, "token": first.token}
 
 
 def of_an_alert(world: World) -> dict[str, str]:
@@ -111,6 +125,15 @@ CASES: dict[str, Case] = {
     "message-versions": Case(of_a_message),
     "message-sign-off": Case(of_a_message, wrong={"reviewer": "", "review_by": "2020-01-01"}),
     "message-revoke": Case(of_a_message, posts_only=True, is_page=False),
+    "entrants": Case(with_entrants, states=("empty", "one", "many")),
+    "entrants-waiting": Case(with_entrants, states=("empty", "many")),
+    "entrant": Case(of_an_entrant, wrong={"reason": ""}),
+    "entrant-hold": Case(of_an_entrant, posts_only=True, is_page=False),
+    "entrant-release": Case(of_an_entrant, posts_only=True, is_page=False),
+    "entrant-mark": Case(of_an_entrant, posts_only=True, is_page=False),
+    "entrant-guardian": Case(of_an_entrant, posts_only=True, is_page=False),
+    "entrant-export": Case(of_an_entrant, posts_only=True, is_page=False),
+    "entrant-erase": Case(of_an_entrant),
     "race-day": Case(on_race_day, states=("empty", "one", "sent")),
     "race-day-figures": Case(on_race_day, is_page=False),
     "alert": Case(of_an_alert, states=("one", "armed", "sent"), wrong={"temp": "warm"}),

@@ -1,0 +1,191 @@
+"""The entrants of an event to look through: page by page in the order of their names, or found by a few letters.
+
+It only reads. Folded means: small letters without accents, so that "zoe" finds Zoë.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from campaigns import people
+from campaigns.models import Event
+
+PAGE = 50
+"""Entrants on one page."""
+
+MOST_FOUND = 1000
+"""Of more than this, nobody looks for one: they are asked for another letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entrant as a list shows them."""
+
+    token: str
+    first_name: str
+    last_name: str
+    bib: str
+    race: str
+    wave: str
+    status: str
+    race_status: str
+    waits_for: str
+    """What a person has to do before anything goes to them, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of the list, and the tokens to go on from: empty where nothing comes before or after."""
+
+    lines: list[Line]
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search came to: the first `PAGE` by name, an equal bib first, and how many there are."""
+
+    lines: list[Line]
+    count: int
+    """At most `MOST_FOUND` + 1, which means more than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaceCount:
+    """How many entrants a race has, by their status."""
+
+    race: str
+    confirmed: int
+    held: int
+    withdrawn: int
+
+
+def page(event: Event, *, after: str = "", before: str = "") -> Page:
+    """The entrants that follow or precede the one with that token, from the start without one."""
+    place = _place(event, after or before)
+    if place is None:
+        after = before = ""
+    backwards = bool(before)
+    rows = _rows(event, _SIDE[backwards] if place else "TRUE", place or {}, backwards=backwards)
+    more = len(rows) > PAGE
+    rows = rows[:PAGE][:: -1 if backwards else 1]
+    if not rows:
+        return Page([])
+    ahead, behind = (bool(before), more) if backwards else (more, bool(after))
+    return Page(rows, before=rows[0].token if behind else "", after=rows[-1].token if ahead else "")
+
+
+def search(event: Event, text: str) -> Found:
+    """Whoever has every word of `text` at the start of a name, of the bib or of the address before its @.
+
+    Served by entrants_by_words.
+    """
+    words = words_of(text.partition("@")[0])
+    if not words:
+        return Found([], 0)
+    query = " & ".join(f"'{word}':*" for word in words)
+    params: dict[str, Any] = {"words": query, "bib": text.strip().lower(), "most": MOST_FOUND + 1}
+    address = "TRUE"
+    if "@" in text:
+        address = "starts_with(lower(email), %(address)s)"
+        params["address"] = text.strip().lower()
+    with connection.cursor() as cursor:
+        cursor.execute(_SEARCH.format(address=address), {**params, "event": event.pk, "page": PAGE})
+        rows = cursor.fetchall()
+    return Found([Line(*row[1:]) for row in rows], rows[0][0] if rows else 0)
+
+
+def counts(event: Event) -> list[RaceCount]:
+    """Each race with its entrants, in the order of their starts. Served by entrants_by_event."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT r.name, COALESCE(n.confirmed, 0), COALESCE(n.held, 0), COALESCE(n.withdrawn, 0)
+            FROM races r LEFT JOIN (
+                SELECT race_id, count(*) FILTER (WHERE status = 'confirmed') AS confirmed,
+                    count(*) FILTER (WHERE status = 'held') AS held,
+                    count(*) FILTER (WHERE status = 'withdrawn') AS withdrawn
+                FROM entrants WHERE event_id = %(event)s AND erased_at IS NULL GROUP BY race_id
+            ) n ON n.race_id = r.id
+            WHERE r.event_id = %(event)s ORDER BY r.start, r.id""",
+            {"event": event.pk},
+        )
+        return [RaceCount(*row) for row in cursor.fetchall()]
+
+
+def waiting(event: Event) -> Found:
+    """Those who get nothing until a person acts, the first `PAGE` of them by name, each with what they wait for."""
+    why = people.waiting(event)
+    if not why:
+        return Found([], 0)
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"ids": list(why), "reasons": list(why.values()), "page": PAGE})
+        return Found([Line(*row) for row in cursor.fetchall()], len(why))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, folded as the database folds them."""
+    plain = unicodedata.normalize("NFKD", text)
+    plain = "".join(letter for letter in plain if not "\u0300" <= letter <= "\u036f")
+    return [word for word in re.split(r"[\W_]+", plain.translate(_STROKES).lower()) if word]
+
+
+_STROKES = str.maketrans("ŁłØøĐđı", "LlOoDdi")
+
+NAME_KEY = "folded(e.last_name || ' ' || e.first_name)"
+
+_SIDE = {
+    False: f"({NAME_KEY}, e.id) > (%(key)s, %(id)s)",
+    True: f"({NAME_KEY}, e.id) < (%(key)s, %(id)s)",
+}
+
+_FACTS = "e.token, e.first_name, e.last_name, e.bib, r.name, COALESCE(w.name, ''), e.status, e.race_status"
+_COLUMNS = f"{_FACTS}, CASE WHEN e.status = 'withdrawn' THEN '' ELSE e.hold_reason END"
+_RACE = "JOIN races r ON r.id = e.race_id LEFT JOIN waves w ON w.id = e.wave_id"
+
+_SEARCH = f"""
+WITH found AS MATERIALIZED (
+    SELECT id FROM entrants
+    WHERE event_id = %(event)s AND erased_at IS NULL AND {{address}}
+        AND person_words(first_name, last_name, bib, email) @@ %(words)s::tsquery LIMIT %(most)s
+)
+SELECT (SELECT count(*) FROM found), {_COLUMNS} FROM found f JOIN entrants e ON e.id = f.id {_RACE}
+ORDER BY lower(e.bib) <> %(bib)s, {NAME_KEY}, e.id LIMIT %(page)s"""
+
+_WAITING = f"""
+SELECT {_FACTS}, why.reason FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS why (id, reason)
+    JOIN entrants e ON e.id = why.id {_RACE}
+ORDER BY {NAME_KEY}, e.id LIMIT %(page)s"""
+
+
+def _place(event: Event, token: str) -> dict[str, Any] | None:
+    """Where the entrant with that token stands in the list."""
+    if not token:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {NAME_KEY} AS key, e.id FROM entrants e WHERE e.event_id = %s AND e.token = %s",
+            [event.pk, token],
+        )
+        found = cursor.fetchone()
+    return {"key": found[0], "id": found[1]} if found else None
+
+
+def _rows(event: Event, where: str, params: dict[str, Any], *, backwards: bool = False) -> list[Line]:
+    """One row more than a page. Served by entrants_by_name."""
+    way = "DESC" if backwards else "ASC"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {_COLUMNS} FROM entrants e {_RACE}
+            WHERE e.event_id = %(event)s AND e.erased_at IS NULL AND {where}
+            ORDER BY {NAME_KEY} {way}, e.id {way} LIMIT {PAGE + 1}""",
+            {**params, "event": event.pk},
+        )
+        return [Line(*row) for row in cursor.fetchall()]

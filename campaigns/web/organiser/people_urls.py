@@ -1,0 +1,17 @@
+"""The addresses of the entrants' room, of the event itself and of its people; all stand under `/e/<slug>/`."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from campaigns.web.organiser import entrant, entrants
+
+of_an_event: list[URLPattern | URLResolver] = [
+    path("entrants", entrants.entrants, name="entrants"),
+    path("entrants/waiting", entrants.waiting, name="entrants-waiting"),
+    path("entrants/<str:token>", entrant.entrant, name="entrant"),
+    path("entrants/<str:token>/hold", entrant.hold, name="entrant-hold"),
+    path("entrants/<str:token>/release", entrant.release, name="entrant-release"),
+    path("entrants/<str:token>/mark", entrant.mark, name="entrant-mark"),
+    path("entrants/<str:token>/guardian", entrant.guardian, name="entrant-guardian"),
+    path("entrants/<str:token>/export", entrant.export, name="entrant-export"),
+    path("entrants/<str:token>/erase", entrant.erase, name="entrant-erase"),
+]

@@ -1,0 +1,268 @@
+"""The entrants' room: finding somebody, their one line of time, and what is done for them from their page."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from people import DUE, a_campaign, a_step, an_event, entrant, entrants, queue, the_step
+from pytest_django import DjangoAssertNumQueries
+from signed_in import browser_of, make_user
+
+from campaigns import campaign, optout
+from campaigns.models import Attempt, AuditEntry, Consent, Delivery, Entrant, Event, Guardian
+from campaigns.models.words import Role
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2027, 7, 1, 9, tzinfo=UTC)
+
+
+def editor(event: Event, *roles: Role) -> Client:
+    return browser_of(make_user(event, *(roles or (Role.EDITOR,))))
+
+
+def shown(browser: Client, path: str, **query: str) -> str:
+    answer = browser.get(path, query)
+    assert answer.status_code == 200
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def of(person: Entrant, act: str = "") -> str:
+    return f"/e/{person.event.slug}/entrants/{person.token}{act}"
+
+
+def acts(event: Event) -> list[str]:
+    return list(AuditEntry.objects.filter(event=event.slug).order_by("id").values_list("act", flat=True))
+
+
+# The list
+
+
+def test_one_who_is_found_alone_is_shown_at_once() -> None:
+    event = an_event()
+    zoe = entrant(event, first_name="Zoë", last_name="Quill")
+    entrant(event, first_name="Amy")
+    answer = editor(event).get(f"/e/{event.slug}/entrants", {"q": "zoe"})
+    assert answer["Location"] == of(zoe)
+
+
+def test_several_are_listed_and_nobody_is_said_so() -> None:
+    event = an_event()
+    entrant(event, first_name="Zoë", last_name="Quill")
+    entrant(event, first_name="Zoe", last_name="Ash")
+    browser = editor(event)
+    several = shown(browser, f"/e/{event.slug}/entrants", q="zoe")
+    assert "2 entrants fit “zoe”" in several
+    assert several.index("Ash, Zoe") < several.index("Quill, Zoë")
+    assert "Nobody fits “<b>”" in shown(browser, f"/e/{event.slug}/entrants", q="<b>").replace(
+        "&lt;b&gt;", "<b>"
+    )
+
+
+def test_an_event_without_entrants_says_what_to_do() -> None:
+    event = an_event()
+    assert "Nobody is entered yet" in shown(editor(event), f"/e/{event.slug}/entrants")
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_the_list_takes_as_many_queries_for_many_as_for_few(
+    count: int, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    event = an_event()
+    entrants(event, count)
+    browser = editor(event)
+    with django_assert_max_num_queries(7):
+        browser.get(f"/e/{event.slug}/entrants")
+    with django_assert_max_num_queries(8):
+        browser.get(f"/e/{event.slug}/entrants", {"q": "runner"})
+
+
+# One person
+
+
+def story(steps: int = 1) -> tuple[Event, Entrant, Any]:
+    event = an_event()
+    person = entrant(event, first_name="Zoë", last_name="Quill", bib="17")
+    loaded = a_campaign(
+        event, *(a_step(f"tip-{number}", when=f"{50 - number} days before, 10:00") for number in range(steps))
+    )
+    return event, person, loaded
+
+
+def test_what_is_to_come_stands_with_its_moment() -> None:
+    event, zoe, _ = story(2)
+    with time_machine.travel(NOW, tick=False):
+        page = shown(editor(event), of(zoe))
+    assert "Next: Tip 0, by email, Sat 31 Jul 2027, 10:00 (in 30 days)" in page
+    assert page.index("Now") < page.index("Tip 0 to come") < page.index("Tip 1 to come")
+
+
+def test_what_is_not_approved_and_what_is_not_for_them_is_said_with_the_reason() -> None:
+    event = an_event()
+    zoe = entrant(event, first_name="Zoë", consents=())
+    a_campaign(event, a_step("tip"), a_step("kids", audience="minors", purpose="service"))
+    with time_machine.travel(NOW, tick=False):
+        page = shown(editor(event), of(zoe))
+    assert "Tip not for them email · Tue 3 Aug 2027, 10:00 · they have not said yes" in page
+    assert "Kids not for them email · Tue 3 Aug 2027, 10:00 · not meant for them" in page
+    assert "No approved message is to come" in page
+    Consent.objects.create(entrant=zoe, channel="email", purpose="tips", granted=True, source="test", at=NOW)
+    campaign.move_race(event, date(2027, 9, 20))
+    with time_machine.travel(NOW, tick=False):
+        assert "Tip not approved yet" in shown(editor(event), of(zoe))
+
+
+def test_what_was_sent_tells_each_try() -> None:
+    event, zoe, loaded = story()
+    (row,) = queue(the_step(loaded, "tip-0"), [zoe])
+    Delivery.objects.filter(id=row.id).update(
+        state="bounced", sent_at=DUE, version=the_step(loaded, "tip-0").version
+    )
+    for number, outcome, detail in ((1, "transient", "busy"), (2, "accepted", "")):
+        Attempt.objects.create(
+            delivery=row, number=number, channel="email", outcome=outcome, code="451", detail=detail, at=DUE
+        )
+    with time_machine.travel(DUE + timedelta(days=1), tick=False):
+        page = shown(editor(event), of(zoe))
+    assert "Tip 0 came back email · Tue 3 Aug 2027, 10:00 · it did not arrive 2 tries" in page
+    assert "the mail server asked us to come again: 451 busy" in page
+    assert "the mail server took it" in page
+    assert page.index("Tip 0") < page.index("Now")
+
+
+def test_what_waits_in_the_queue_goes_or_says_why_not() -> None:
+    event, zoe, loaded = story()
+    first = DUE - timedelta(days=3)
+    queue(the_step(loaded, "tip-0"), [zoe], first)
+    with time_machine.travel(first, tick=False):
+        browser = editor(event)
+        assert "Tip 0 in the queue" in shown(browser, of(zoe))
+        optout.stop_tips_by_email(zoe)
+        page = shown(browser, of(zoe))
+    assert "Tip 0 not for them" in page
+    assert "Email closed for tips and sponsors&#39; messages: they unsubscribed" in page
+
+
+def test_a_released_alert_that_waits_is_shown_too() -> None:
+    from people import an_alert
+
+    event, zoe, loaded = story()
+    queue(an_alert(loaded, name="heat#1-email"), [zoe])
+    assert "Alert: Heat in the queue" in shown(editor(event), of(zoe))
+
+
+@pytest.mark.parametrize("steps", [1, 12])
+def test_their_page_takes_as_many_queries_for_many_messages_as_for_one(
+    steps: int, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    event, zoe, loaded = story(steps)
+    for number in range(steps):
+        queue(the_step(loaded, f"tip-{number}"), [zoe])
+    browser = editor(event)
+    with django_assert_max_num_queries(20):
+        assert browser.get(of(zoe)).status_code == 200
+
+
+def test_one_of_another_event_is_not_there() -> None:
+    event, other = an_event(), an_event()
+    stranger = entrant(other)
+    assert editor(event).get(f"/e/{event.slug}/entrants/{stranger.token}").status_code == 404
+
+
+def test_a_viewer_sees_them_and_is_offered_no_act() -> None:
+    event, zoe, _ = story()
+    page = shown(editor(event, Role.VIEWER), of(zoe))
+    assert "Quill" in page
+    assert "Erase" not in page
+    assert "Hold" not in page
+
+
+# Acts
+
+
+def test_hold_and_release_are_done_and_noted() -> None:
+    event, zoe, _ = story()
+    browser = editor(event)
+    assert browser.post(of(zoe, "/hold"), {"reason": ""}).status_code == 422
+    page = browser.post(of(zoe, "/hold"), {"reason": "Two entries."}, follow=True).content.decode()
+    assert "Two entries." in page
+    zoe.refresh_from_db()
+    assert zoe.status == "held"
+    browser.post(of(zoe, "/release"))
+    zoe.refresh_from_db()
+    assert (zoe.status, zoe.hold_reason) == ("confirmed", "")
+    assert acts(event) == ["entrants.hold", "entrants.release"]
+
+
+def test_who_has_withdrawn_cannot_be_held_or_brought_back() -> None:
+    event = an_event()
+    gone = entrant(event, status="withdrawn")
+    browser = editor(event)
+    assert "nothing to hold" in browser.post(of(gone, "/hold"), {"reason": "x"}).content.decode()
+    assert "only the entry list" in browser.post(of(gone, "/release"), follow=True).content.decode()
+    assert acts(event) == []
+
+
+def test_marks_are_made_changed_and_taken_back() -> None:
+    event, zoe, _ = story()
+    browser = editor(event)
+    for chosen, stored in (("dns", "dns"), ("finished", "finished"), ("unknown", "")):
+        browser.post(of(zoe, "/mark"), {"race_status": chosen})
+        zoe.refresh_from_db()
+        assert zoe.race_status == stored
+    assert browser.post(of(zoe, "/mark"), {"race_status": "won"}).status_code == 422
+    assert acts(event) == ["entrants.mark"] * 3
+
+
+def test_a_guardian_is_named_with_an_address_of_their_own_or_the_entrys() -> None:
+    event = an_event()
+    child = entrant(event, race="kids", first_name="Kim", born=date(2019, 1, 1), email="kim@example.org")
+    browser = editor(event)
+    assert "Under 18: say whose address this is" in shown(browser, of(child))
+    wrong = browser.post(of(child, "/guardian"), {"name": "Pat", "email": "no", "mobile": ""})
+    assert wrong.status_code == 422
+    assert "It is not an email address" in wrong.content.decode()
+    lone = browser.post(of(child, "/guardian"), {"name": "Pat", "mobile": "07700 900123"})
+    assert "give the guardian&#39;s email too" in lone.content.decode()
+    browser.post(
+        of(child, "/guardian"), {"name": "Pat", "email": "Pat@example.org", "mobile": "07700 900123"}
+    )
+    child.refresh_from_db()
+    assert (child.email, child.mobile, child.guardian.name) == ("Pat@example.org", "+447700900123", "Pat")
+    assert "Under 18: say" not in shown(browser, of(child))
+    assert acts(event) == ["entrants.guardian"]
+
+
+def test_an_adult_gets_no_guardian() -> None:
+    event, zoe, _ = story()
+    answer = editor(event).post(of(zoe, "/guardian"), {"name": "Pat"})
+    assert "18 or over" in answer.content.decode()
+    assert not Guardian.objects.exists()
+
+
+def test_all_of_it_can_be_downloaded_and_is_noted() -> None:
+    event, zoe, _ = story()
+    answer = editor(event).post(of(zoe, "/export"))
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert "entrant.json" in zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert acts(event) == ["entrants.export"]
+
+
+def test_erasing_asks_once_says_what_goes_and_is_noted() -> None:
+    event, zoe, _ = story()
+    browser = editor(event)
+    asked = shown(browser, of(zoe, "/erase"))
+    assert "cannot be taken back" in asked
+    assert Entrant.objects.get(id=zoe.id).erased_at is None
+    browser.post(of(zoe, "/erase"))
+    assert Entrant.objects.get(id=zoe.id).erased_at is not None
+    assert browser.get(of(zoe)).status_code == 404
+    entry = AuditEntry.objects.get(act="entrants.erase")
+    assert "Quill" not in str(entry.detail)
