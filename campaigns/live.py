@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -25,6 +26,7 @@ class Line:
     counts: dict[str, int]
     by_channel: dict[str, dict[str, int]]
     reasons: dict[str, int]
+    refusals: list[list[Any]]
     rate: float
     late_s: float
     counted_at: datetime
@@ -82,6 +84,7 @@ def _line(step: Step, tally: Tally, oldest: datetime | None, now: datetime) -> L
         counts=tallies.states(tally),
         by_channel=tally.counts,
         reasons=tallies.reasons(tally),
+        refusals=tally.refusals,
         rate=tallies.rate(tally, now),
         late_s=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
         counted_at=tally.counted_at,

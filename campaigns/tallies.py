@@ -29,6 +29,9 @@ TRAIL = timedelta(minutes=1)
 HANDED_OVER = ("sent", "delivered", "bounced")
 """States of what a provider took."""
 
+NOT_REACHED = ("failed", "bounced")
+MOST_REFUSALS = 5
+
 Counts = dict[str, dict[str, int]]
 
 
@@ -53,6 +56,7 @@ def count(step: Step, now: datetime) -> Tally:
     """Counts one step and keeps the result."""
     begun = time.monotonic()
     fresh = _counted(step, now)
+    fresh.refusals = _refusals(step) if set(states(fresh)) & set(NOT_REACHED) else []
     rest = max(EVERY, SHARE * (time.monotonic() - begun))
     before = Tally.objects.filter(step=step).first()
     same = before is not None and (before.counts, before.reasons) == (fresh.counts, fresh.reasons)
@@ -90,7 +94,17 @@ def rate(tally: Tally, now: datetime) -> float:
     return max(0.0, (last - first) / (ended - begun)) if ended > begun else 0.0
 
 
-_KEPT = ["counts", "reasons", "trail", "opened_revision", "counted_at", "rest_s", "calm_s", "look_at"]
+_KEPT = [
+    "counts",
+    "reasons",
+    "refusals",
+    "trail",
+    "opened_revision",
+    "counted_at",
+    "rest_s",
+    "calm_s",
+    "look_at",
+]
 
 
 def _due(now: datetime, *, most: int) -> list[int]:
@@ -147,6 +161,21 @@ FROM hand JOIN deliveries d ON d.id = hand.delivery_id
     CROSS JOIN (VALUES ('due', -1), ('claimed', 1)) w (state, sign)
 WHERE d.state = 'due' GROUP BY 1, 2, w.sign"""
 """As `ledger.SHOWN_STATE` counts, without joining each row to the queue: what is in hand is taken from what is due."""
+
+
+def _refusals(step: Step) -> list[list[Any]]:
+    """What providers said most often of those not taken: each one's last attempt, by attempts_one_a_claim."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT a.code, a.detail, count(*) FROM deliveries d
+            CROSS JOIN LATERAL (
+                SELECT code, detail FROM attempts WHERE delivery_id = d.id ORDER BY number DESC LIMIT 1
+            ) a
+            WHERE d.step_id = %s AND d.state = ANY(%s) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s""",
+            [step.id, list(NOT_REACHED), MOST_REFUSALS],
+        )
+        return [list(row) for row in cursor.fetchall()]
 
 
 def _add(counted: Counts, channel: str, word: str, number: int) -> None:

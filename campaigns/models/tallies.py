@@ -11,6 +11,11 @@ class Tally(models.Model):
     step = models.OneToOneField(Step, on_delete=models.CASCADE, primary_key=True, related_name="tally")
     counts = models.JSONField(default=dict, help_text="by channel and shown state")
     reasons = models.JSONField(default=dict, help_text="by channel and reason")
+    refusals = models.JSONField(
+        default=list,
+        db_default=[],
+        help_text="the providers' most frequent refusals: [code, words, how often]",
+    )
     trail = models.JSONField(default=list, help_text="of the last minute: [seconds since 1970, handed over]")
     opened_revision = models.BigIntegerField(null=True, help_text="the step's own when it was counted")
     counted_at = models.DateTimeField()

@@ -7,6 +7,7 @@ from campaigns.web.organiser import (
     alert,
     course,
     events,
+    live_page,
     people_urls,
     plan_page,
     race_day,
@@ -17,6 +18,8 @@ from campaigns.web.organiser import (
 of_an_event: list[URLPattern | URLResolver] = [
     path("", course.course, name="course"),
     path("messages/", include("campaigns.web.organiser.message_urls")),
+    path("live/", live_page.live_page, name="live"),
+    path("live/figures", live_page.live_figures, name="live-figures"),
     path("race-day/", race_day.race_day, name="race-day"),
     path("race-day/figures", race_day.race_day_figures, name="race-day-figures"),
     path("race-day/<slug:name>/", alert.alert, name="alert"),

@@ -13,6 +13,7 @@ from people import entrants
 from reigate import make_entrant, make_event
 from web.organiser.plans import plan_of
 from web.organiser.race_days import with_alerts
+from web.organiser.sends import sending
 from web.organiser.stock import NEWEST, give_messages
 
 from campaigns.models import Event
@@ -60,6 +61,13 @@ def of_an_alert(world: World) -> dict[str, str]:
 def on_race_day(world: World) -> dict[str, str]:
     if world.state != "empty":
         with_alerts(world.event, world.state)
+    return of_the_event(world)
+
+
+def while_sending(world: World) -> dict[str, str]:
+    """Nothing sent yet; a step on its way; or ten thousand deliveries of several."""
+    if world.state != "empty":
+        sending(world.event, MANY if world.state == "many" else 3)
     return of_the_event(world)
 
 
@@ -134,6 +142,8 @@ CASES: dict[str, Case] = {
     "entrant-guardian": Case(of_an_entrant, posts_only=True, is_page=False),
     "entrant-export": Case(of_an_entrant, posts_only=True, is_page=False),
     "entrant-erase": Case(of_an_entrant),
+    "live": Case(while_sending, states=("empty", "one", "many")),
+    "live-figures": Case(while_sending, is_page=False),
     "race-day": Case(on_race_day, states=("empty", "one", "sent")),
     "race-day-figures": Case(on_race_day, is_page=False),
     "alert": Case(of_an_alert, states=("one", "armed", "sent"), wrong={"temp": "warm"}),

@@ -30,5 +30,5 @@ DROP FUNCTION folded(text);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0019_restorations")]
+    dependencies = [("campaigns", "0020_errands")]
     operations = [migrations.RunSQL(FOLDED, BACK)]

@@ -1,0 +1,97 @@
+"""A send as it goes: how far each step is, what does not arrive and why; and the acts that stop it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from campaigns import audit, clock, live
+from campaigns import campaign as plans
+from campaigns.accounts.members import Member
+from campaigns.accounts.powers import Power
+from campaigns.models import Campaign, Step
+from campaigns.models.words import CampaignState, StepKind
+from campaigns.web.organiser import refusals, words
+from campaigns.web.organiser.door import page
+from campaigns.web.organiser.showing import fragment, show
+
+ACTS = {
+    "pause": (plans.pause, "Paused: nothing planned leaves any more. Everything keeps its place."),
+    "resume": (plans.resume, "It goes on. What has become too late meanwhile is left out and counted."),
+    "stop": (plans.stop, "Stopped for good. What was sent stays sent."),
+}
+"""What may be pressed here, and what is said of it."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(Power.SEE)
+def live_page(request: HttpRequest, member: Member) -> HttpResponse:
+    """`/e/<slug>/live/`: shows the send; a POST pauses, resumes or stops the campaign."""
+    if request.method == "POST":
+        return _act(request, member)
+    return show(request, member, "live.html", **_figures(member, clock.now()))
+
+
+@require_safe
+@page(Power.SEE)
+def live_figures(request: HttpRequest, member: Member) -> HttpResponse:
+    """`/e/<slug>/live/figures`: the same counts, for htmx."""
+    return fragment(request, member, "live_figures.html", **_figures(member, clock.now()))
+
+
+def _act(request: HttpRequest, member: Member) -> HttpResponse:
+    if not member.may(Power.HALT):
+        return refusals.not_yours(request, member, Power.HALT)
+    name = request.POST.get("act", "")
+    chosen = Campaign.objects.filter(event=member.event).first()
+    if chosen is not None and name in ACTS:
+        change, said = ACTS[name]
+        try:
+            change(chosen)
+        except plans.CampaignError as error:
+            messages.error(request, str(error))
+        else:
+            audit.record(member.who, f"campaign.{name}", event=member.event.slug)
+            messages.success(request, said)
+    return redirect("live", member.event.slug)
+
+
+def _figures(member: Member, now: datetime) -> dict[str, Any]:
+    steps = list(
+        Step.objects.filter(campaign__event=member.event).select_related("campaign").order_by("position")
+    )
+    found = live.lines(member.event, steps, now)
+    moving = [line for line in found if line.left or line.rate]
+    campaign = steps[0].campaign if steps else None
+    return {
+        "moving": moving,
+        "still": sorted((line for line in found if line not in moving), key=_newest_first),
+        "left": sum(line.left for line in found),
+        "a_minute": round(60 * sum(line.rate for line in found)),
+        "late_s": max((line.late_s for line in found), default=0.0),
+        "doubtful": sum(line.of("uncertain") for line in found),
+        "not_reached": sum(line.not_reached for line in moving),
+        "stopped": live.stopped_providers(),
+        "waits": campaign is not None and campaign.state != CampaignState.LIVE,
+        "state": campaign.state if campaign else "",
+        "hold": member.event.incident_hold,
+        "any_step": bool(steps),
+        "topics": {line.step.id: _topic(line.step) for line in found},
+    }
+
+
+def _topic(step: Step) -> str:
+    """An alert's step is named for its press: "heat#1-email" is "Heat, sending 1"."""
+    if step.kind != StepKind.ALERT:
+        return words.topic(step.name)
+    name, _, number = step.name.rpartition("-")[0].partition("#")
+    return f"{words.topic(name)}, alert {number}"
+
+
+def _newest_first(line: live.Line) -> float:
+    return -line.step.position

@@ -1,0 +1,134 @@
+"""The live page: how far a send is, why somebody was not reached, and the acts that stop it."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from people import DUE
+from pytest_django.asserts import assertNumQueries
+from reigate import make_event
+from signed_in import browser_of, make_user
+from web.organiser.sends import sending
+
+from campaigns import clock, tallies
+from campaigns.models import AuditEntry, Campaign, Circuit, Delivery, Event, Step
+from campaigns.models.words import Role
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/e/run-reigate-2027/live/"
+
+
+@pytest.fixture
+def event() -> Event:
+    return make_event()
+
+
+def text_of(browser: Client, address: str = PAGE) -> str:
+    answer = browser.get(address)
+    assert answer.status_code == 200
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode())))
+
+
+def editor(event: Event) -> Client:
+    return browser_of(make_user(event, Role.EDITOR))
+
+
+def test_before_anything_is_sent_it_says_what_will_be_here(event: Event) -> None:
+    assert "Nothing has been sent yet." in text_of(editor(event))
+
+
+def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> None:
+    sending(event, people=30)
+    said = text_of(editor(event))
+    assert "3 messages wait to leave" in said
+    assert "has not agreed to this" in said
+    assert "is a child without a guardian's address" in said
+    assert "in doubt: handed over, and the answer was lost" in said
+
+
+def test_what_a_provider_said_is_shown(event: Event) -> None:
+    campaign = sending(event, people=30)
+    bounced = Delivery.objects.filter(state="bounced").first()
+    assert bounced is not None
+    bounced.tries.create(
+        number=1, channel="email", outcome="recipient", code="550 5.1.1", detail="No such user", at=DUE
+    )
+    tallies.count(campaign.steps.get(name="tip"), clock.now())
+    assert "1: the provider said “No such user” (550 5.1.1)" in text_of(editor(event))
+
+
+def test_a_stopped_provider_is_told_with_its_reason(event: Event) -> None:
+    sending(event)
+    Circuit.objects.filter(channel="email").update(
+        opened_at=clock.now() - timedelta(minutes=3), reason="The login was refused."
+    )
+    assert "Sending by email has stopped 3 minutes ago: The login was refused." in text_of(editor(event))
+
+
+def test_the_pace_tells_when_it_ends(event: Event) -> None:
+    sending(event, people=30)
+    now = clock.now().timestamp()
+    step = Step.objects.get(name="tip")
+    tallies.Tally.objects.filter(step=step).update(
+        trail=[[now - 10, 0], [now, 30]], counted_at=clock.now(), look_at=clock.now()
+    )
+    said = text_of(editor(event))
+    assert "180 a minute" in said
+    assert "about 1 second left" in said
+
+
+@pytest.mark.parametrize(
+    ("begun", "act", "ended"),
+    [("live", "pause", "paused"), ("paused", "resume", "live"), ("live", "stop", "stopped")],
+)
+def test_it_is_paused_resumed_and_stopped(event: Event, begun: str, act: str, ended: str) -> None:
+    sending(event)
+    Campaign.objects.update(state=begun)
+    browser = editor(event)
+    assert f'value="{act}"' in browser.get(PAGE).content.decode()
+    assert browser.post(PAGE, {"act": act}).status_code == 302
+    assert Campaign.objects.get().state == ended
+    assert AuditEntry.objects.get().act == f"campaign.{act}"
+
+
+def test_each_act_asks_once(event: Event) -> None:
+    sending(event)
+    page = editor(event).get(PAGE).content.decode()
+    outside = re.sub(r"<details.*?</details>", "", page, flags=re.S)
+    assert 'name="act"' not in outside
+
+
+def test_what_cannot_be_done_any_more_is_said_and_not_noted(event: Event) -> None:
+    sending(event)
+    Campaign.objects.update(state="stopped")
+    answer = editor(event).post(PAGE, {"act": "resume"}, follow=True).content.decode()
+    assert "The campaign is stopped" in answer
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.REVIEWER])
+def test_who_only_looks_stops_nothing(event: Event, role: Role) -> None:
+    sending(event)
+    browser = browser_of(make_user(event, role))
+    assert browser.post(PAGE, {"act": "stop"}).status_code == 403
+    assert Campaign.objects.get().state == "live"
+    assert 'name="act"' not in browser.get(PAGE).content.decode()
+
+
+def test_the_counts_never_read_the_ledger(event: Event) -> None:
+    campaign = sending(event, people=30)
+    browser = editor(event)
+    browser.get(PAGE)
+    Delivery.objects.filter(state="sent").update(state="delivered")
+    with assertNumQueries(7):
+        browser.get(f"{PAGE}figures")
+    Step.objects.filter(campaign=campaign).update(opened_revision=1)
+    for step in campaign.steps.all():
+        tallies.count(step, clock.now())
+    with assertNumQueries(7):
+        browser.get(f"{PAGE}figures")
