@@ -43,7 +43,8 @@ def settle(channel: Channel, results: Sequence[Result], now: datetime) -> None:
     """Writes the outcomes of a block in one transaction, rows in order of id.
 
     A settle counts only under its own claim number, but a late "accepted" always wins over due, uncertain and
-    unknown. Policy outcomes cost no attempt: the row is due again as it was.
+    unknown. Policy outcomes cost no attempt: the row is due again as it was. The same again changes nothing: the
+    answer to a commit may be lost with the connection, and who asked then settles once more.
     """
     if not results:
         return
@@ -206,7 +207,8 @@ def _requeue(rows: Sequence[tuple[int, int, datetime]]) -> None:
             SELECT * FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS t (delivery_id, claim, due_at)
         ), freed AS (
             UPDATE outbox o SET lease_until = NULL, holder = '', due_at = mine.due_at
-            FROM mine WHERE o.delivery_id = mine.delivery_id AND o.claim = mine.claim RETURNING o.delivery_id
+            FROM mine WHERE o.delivery_id = mine.delivery_id AND o.claim = mine.claim AND o.lease_until IS NOT NULL
+            RETURNING o.delivery_id
         )
         UPDATE deliveries d SET attempts = attempts + 1 FROM freed WHERE d.id = freed.delivery_id""",
         [[row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]],
@@ -234,6 +236,7 @@ _DOUBTED = """
             UPDATE deliveries d SET state = {state}, attempts = attempts + 1, settled_at = {settled_at},
                 claim = mine.claim, version_id = mine.version_id, carrier_id = NULLIF(mine.carrier_id, d.id)
             FROM mine JOIN outbox o ON o.delivery_id = mine.delivery_id AND o.claim = mine.claim
+                AND o.lease_until IS NOT NULL
             WHERE d.id = mine.delivery_id AND d.state IN ('due', 'uncertain')
             RETURNING d.id, d.state, d.claim, d.carrier_id, mine.body_hash, o.lease_until
         )"""

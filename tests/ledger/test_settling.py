@@ -405,3 +405,29 @@ def test_only_a_sending_step_becomes_done(db, state):
     type(send.step).objects.update(state=state, opened_revision=1, first_opened_revision=1)
     ledger.finish_steps()
     assert the_step(send.loaded).state == state
+
+
+# A commit whose answer is lost with the connection is asked for once more
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+@pytest.mark.parametrize("outcome", ["accepted", "recipient", "transient", "doubtful", "policy"])
+def test_the_same_outcomes_once_more_change_nothing(db, channel, outcome):
+    """An email's doubt settled twice counted as a second doubt: it ended as unknown and was never sent again."""
+    send = Send(2, channel)
+    claim = send.claim()
+    send.settle(claim, outcome)
+    once = ledger_of(send)
+    send.settle(claim, outcome, DUE + SECOND)
+    assert ledger_of(send) == once
+
+
+def ledger_of(send: Send) -> list[tuple]:
+    """What tells how a delivery goes on, of each of the step's."""
+    return [
+        *Delivery.objects.filter(step=send.step)
+        .order_by("id")
+        .values_list("id", "state", "reason", "attempts"),
+        *Outbox.objects.order_by("delivery_id").values_list("delivery_id", "claim", "lease_until"),
+        *Attempt.objects.order_by("delivery_id").values_list("delivery_id", "number", "outcome"),
+    ]
