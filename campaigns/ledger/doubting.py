@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
+from campaigns.ledger.gate import by_index
 from campaigns.ledger.receiving import fold
 
 ASK_AGAIN = timedelta(seconds=60)
@@ -48,7 +49,8 @@ class AtNumber:
 
 def next_enquiry(now: datetime) -> Asked | None:
     """Takes the longest due question for a minute, so that nobody else asks it. Served by enquiries_by_time."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        by_index()
         cursor.execute(
             """
             UPDATE enquiries q SET look_at = %(again)s FROM deliveries d
@@ -85,7 +87,8 @@ def at_number_of(delivery: int) -> AtNumber:
 
     Served by entrants_by_mobile once for each event, deliveries_by_entrant, then the keys of the others.
     """
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        by_index()
         cursor.execute(
             """
             WITH mine AS MATERIALIZED (

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from campaigns.ledger.gate import by_index
 from campaigns.ledger.proof import Report, proven
 from campaigns.models.receipts import Standing
 from campaigns.models.words import Reason
@@ -30,6 +31,7 @@ def fold(deliveries: Iterable[int], now: datetime) -> None:
     A delivery in the hands of a drain is left alone: its settle folds in what has come by then.
     """
     with transaction.atomic():
+        by_index()
         rows = _locked(sorted(set(deliveries)))
         reports = _reports([row.delivery for row in rows])
         verdicts: dict[Standing, list[tuple[_Row, Report]]] = defaultdict(list)

@@ -12,7 +12,7 @@ from people import DUE, a_campaign, a_step, an_event, claim_at, entrant, queue, 
 
 from campaigns import ledger
 from campaigns.ledger import replaying
-from campaigns.models import Event, Step
+from campaigns.models import Delivery, Event, Receipt, Step
 from campaigns.models.words import Channel, Reason
 
 
@@ -61,7 +61,10 @@ def many_waiting(count: int) -> Step:
     return step
 
 
-TABLES = "entrants, deliveries, outbox, consents, suppressions, guardians, steps, events, campaigns, races"
+TABLES = (
+    "entrants, deliveries, outbox, consents, suppressions, guardians, steps, events, campaigns, races, attempts,"
+    " receipts, enquiries"
+)
 
 
 def analyze() -> None:
@@ -113,7 +116,7 @@ def walk(node):
         yield from walk(child)
 
 
-LARGE = {"entrants", "deliveries", "outbox", "consents", "suppressions", "attempts", "receipts"}
+LARGE = {"entrants", "deliveries", "outbox", "consents", "suppressions", "attempts", "receipts", "enquiries"}
 
 statistics = pytest.mark.parametrize("statistics", [analyze, forget_statistics])
 
@@ -175,6 +178,37 @@ def freeing(step: Step) -> Callable[[], object]:
     return lambda: (list(ledger.steps_to_free()), ledger.free_chunk(step.id, DUE, chunk=100))
 
 
+def reported(step: Step, standing: str) -> Callable[[], object]:
+    """Folds in a report on each delivery of a block that has been settled."""
+    block = claim_at(DUE, step, limit=100)
+    ledger.settle(Channel.EMAIL, results(block, "accepted"), DUE)
+    ids = [delivery for delivery, _ in block.fences]
+    Receipt.objects.bulk_create(
+        Receipt(
+            delivery=delivery, attempt=1, ref=f"R{delivery}", status=standing, provider="esp", standing=standing,
+            raw={}, received_at=DUE, retry_after=60,
+        )
+        for delivery in ids
+    )  # fmt: skip
+    return lambda: ledger.fold(ids, DUE)
+
+
+def doubted(step: Step) -> Callable[[], object]:
+    """Asks for a doubt and ends it, as for a text."""
+    ledger.settle(Channel.EMAIL, results(claim_at(DUE, step, limit=100), "doubtful"), DUE)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO enquiries (delivery_id, attempt, ref, body_hash, since, look_at, looks)"
+            " SELECT id, 1, '', '', %s, %s, 0 FROM deliveries",
+            [DUE, DUE],
+        )
+    delivery = Delivery.objects.filter(state="uncertain").order_by("id")[0].id
+    return lambda: (
+        ledger.next_enquiry(DUE), ledger.at_number_of(delivery), ledger.resend_or_end(delivery, DUE),
+        ledger.looked([delivery], DUE), ledger.done_asking(delivery),
+    )  # fmt: skip
+
+
 HOT: dict[str, Callable[[Step], Callable[[], object]]] = {
     "next step": lambda step: lambda: ledger.next_step(Channel.EMAIL, DUE),
     "claim": lambda step: lambda: claim_at(DUE, step, limit=100),
@@ -188,6 +222,11 @@ HOT: dict[str, Callable[[Step], Callable[[], object]]] = {
     "free what was held": freeing,
     "date anew": redating,
     "open": opening,
+    **{
+        f"receive: {standing}": lambda step, standing=standing: reported(step, standing)
+        for standing in ("on_its_way", "again", "not_delivered", "expired", "delivered")
+    },
+    "doubt about a text": doubted,
     "tick": lambda step: lambda: tick_at(DUE),
 }
 """What happens for every block or every second: what each needs first, and then itself."""
