@@ -90,6 +90,8 @@ class Drain:
         """Whether a claim was asked for and its end is not in the database: also where its answer never came."""
         self.fitting = FIRST_EMAILS
         self.slice_ends = 0.0
+        self.served: int | None = None
+        """The step that it took from last."""
 
     @cached_property
     def carrier(self) -> SmtpChannel | TwilioChannel:
@@ -152,7 +154,7 @@ class Drain:
             time.sleep(min(grant.start_delay, STOP_SIGNAL_AGE))
             return True
         signal = StopSignal()
-        self.in_hand = True
+        self.served, self.in_hand = turn.step, True
         claim = ledger.claim(
             self.channel,
             turn.step,
@@ -185,7 +187,7 @@ class Drain:
         alert = ledger.next_step(self.channel, now, alerts_only=True)
         if alert is not None:
             return Turn(alert, circuit.alert_allowance(self.channel, now), self.alert_pacing)
-        step = None if self.alerts_only else ledger.next_step(self.channel, now)
+        step = None if self.alerts_only else ledger.next_step(self.channel, now, after=self.served)
         return None if step is None else Turn(step, circuit.allowance(self.channel, now), self.pacing)
 
     def _send(self, claim: ledger.Claim, signal: StopSignal, pacing: Pacing, grant: Grant) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import OperationalError, connection
 from people import (
     DUE,
     a_campaign,
@@ -22,6 +22,8 @@ from people import (
     entrants,
     fate,
     queue,
+    sign_everything,
+    the_library,
     the_step,
 )
 
@@ -30,7 +32,7 @@ from campaigns.channels.outcomes import Outcome
 from campaigns.channels.pacing import Pacing
 from campaigns.drain import Block, Drain, free_slots, hold_slot
 from campaigns.journal import Journal, JournalFull
-from campaigns.models import Attempt, Circuit, Delivery, Outbox, Step, Suppression
+from campaigns.models import Attempt, Circuit, Delivery, Entrant, Outbox, Step, Suppression
 from campaigns.models.words import Channel
 from postbox import Postbox
 
@@ -760,6 +762,40 @@ def test_answers_that_could_not_be_settled_in_between_are_settled_at_the_end(box
     assert len(box.emails) == 5
 
 
+def test_a_settle_whose_answer_was_lost_counts_once(box, settings, monkeypatch):
+    """It was committed, the connection died before that was known here, and the rest of the block settles it again."""
+    monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
+    settings.EMAIL_CONNECTIONS = 2
+    box.faults.add("smtp", "close", "dot", count=1)
+    a_send(12)
+    settle, commit, doubts, lost = ledger.settle, connection._commit, [], []
+
+    def noted(channel, results, now):
+        doubts.extend(result for result in results if result.outcome == "doubtful")
+        settle(channel, results, now)
+
+    def lose_the_answer():
+        commit()
+        if doubts and not lost:
+            lost.append(True)
+            connection.connection.close()
+            raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(ledger, "settle", noted)
+    monkeypatch.setattr(connection, "_commit", lose_the_answer)
+    with pytest.raises(OperationalError):
+        drain()
+    assert lost
+    monkeypatch.undo()
+    settings.EMAIL_CONNECTIONS = 2
+    connection.close()
+    while drain():
+        pass
+    assert states() == {"sent": 11, "uncertain": 1}
+    assert Outbox.objects.get().lease_until is None
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}
+
+
 def test_a_block_grows_with_what_was_settled_on_the_way(box, monkeypatch):
     monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
     a_send(60)
@@ -770,6 +806,56 @@ def test_a_block_grows_with_what_was_settled_on_the_way(box, monkeypatch):
     )
     drain()
     assert sum(sizes) == 60
+
+
+# Events and steps side by side
+
+
+def test_another_event_is_not_stalled_by_a_large_one(box, monkeypatch):
+    monkeypatch.setattr("campaigns.drain.FIRST_EMAILS", 10)
+    monkeypatch.setattr("campaigns.drain.BLOCK", dict.fromkeys(Channel, 10))
+    a_send(60)
+    _, (other,) = a_send(1, email="alone@example.org")
+    Outbox.objects.filter(delivery__entrant=other).update(due_at=DUE)
+    Outbox.objects.exclude(delivery__entrant=other).update(due_at=DUE - MINUTE)
+    drain()
+    arrived = [mail.recipient for mail in box.emails]
+    assert len(arrived) == 61
+    assert arrived.index(other.email) <= 21
+
+
+def test_every_mail_of_the_library_reaches_everyone_as_itself(box):
+    """Several steps one after the other over the same connections: no frame and no word of another's."""
+    event = an_event()
+    loaded = the_library(event)
+    sign_everything(loaded)
+    campaign.approve(loaded, "ann@example.org", [])
+    loaded.refresh_from_db()
+    campaign.start(loaded)
+    people = entrants(event, 3)
+    steps = list(loaded.steps.filter(kind="planned", channel="email"))
+    for step in steps:
+        queue(step, people)
+    while drain(seconds=30):
+        pass
+    expected = {
+        (step.name, person.email) for step in steps for person in people if fate_of(step, person) == "sent"
+    }
+    assert len({name for name, _ in expected}) > 8
+    found, subjects = [], set()
+    for mail in box.emails:
+        message = parsed(mail)
+        found.append((message["Feedback-ID"].partition(":")[0], mail.recipient))
+        subjects.add(message["Subject"])
+        page = message.get_body(("html",)).get_content()
+        assert page.count("</html>") == 1
+        assert [person.email for person in people if person.token in page] == [mail.recipient]
+    assert sorted(found) == sorted(expected)
+    assert len(subjects) >= len({name for name, _ in expected})
+
+
+def fate_of(step: Step, person: Entrant) -> str:
+    return Delivery.objects.get(step=step, entrant=person).state
 
 
 # What was claimed is never left behind by a process that lives on

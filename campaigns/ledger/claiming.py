@@ -66,10 +66,14 @@ class Claim:
         return [(row.delivery, row.claim) for group in self.groups for row in group]
 
 
-def next_step(channel: Channel, now: datetime, *, alerts_only: bool = False) -> int | None:
+def next_step(
+    channel: Channel, now: datetime, *, alerts_only: bool = False, after: int | None = None
+) -> int | None:
     """The live step with due rows on this channel whose turn it is: alerts first, then the longest due.
 
-    One probe of outbox_waiting a live step: rows of paused and stopped campaigns are never looked at.
+    `after` is the step that whoever asks has served last: other events come before its own, each in its turn, so
+    that no event waits until all of a larger one is sent. One probe of outbox_waiting a live step: rows of paused
+    and stopped campaigns are never looked at.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -81,11 +85,18 @@ def next_step(channel: Channel, now: datetime, *, alerts_only: bool = False) -> 
                 ORDER BY o.due_at LIMIT 1) waiting
             WHERE {gate.MAY_SEND} AND s.dated_version = ev.plan_version
                 AND (s.kind = 'alert' OR NOT %(alerts_only)s)
-            ORDER BY (s.kind = 'alert') DESC, waiting.due_at, s.id LIMIT 1""",
-            {"channel": channel, "now": now, "alerts_only": alerts_only},
+            ORDER BY (s.kind = 'alert') DESC, {_EVENT_IN_TURN}, waiting.due_at, s.id LIMIT 1""",
+            {"channel": channel, "now": now, "alerts_only": alerts_only, "after": after},
         )
         row = cursor.fetchone()
     return None if row is None else int(row[0])
+
+
+_SERVED = "(SELECT l.event_id FROM steps z JOIN campaigns l ON l.id = z.campaign_id WHERE z.id = %(after)s)"
+
+_EVENT_IN_TURN = f"""CASE WHEN s.kind <> 'alert' THEN c.event_id <= {_SERVED} END,
+    CASE WHEN s.kind <> 'alert' AND %(after)s IS NOT NULL THEN c.event_id END"""
+"""Those above the one that was served last, then from the lowest again; no turns among alerts, nor where none was."""
 
 
 def claim(

@@ -206,6 +206,32 @@ def test_alerts_come_first_then_the_step_that_waits_longest(db):
     assert turns == [alert.id, second.id, first.id]
 
 
+def test_events_take_turns_and_none_waits_for_all_of_another(db):
+    first, second, third = (the_step(a_campaign(an_event())) for _ in range(3))
+    for number, step in enumerate((first, second, third)):
+        queue(step, entrants(step.campaign.event, 2), DUE - number * HOUR)
+    alert = an_alert(first.campaign)
+    assert ledger.next_step(Channel.EMAIL, DUE) == third.id
+    turns, last = [], None
+    for _ in range(6):
+        last = ledger.next_step(Channel.EMAIL, DUE, after=last or third.id)
+        turns.append(last)
+    assert turns == [first.id, second.id, third.id] * 2
+    queue(alert, entrants(first.campaign.event, 1))
+    assert ledger.next_step(Channel.EMAIL, DUE, after=first.id) == alert.id
+
+
+def test_within_an_event_the_longest_due_step_comes_first_whatever_was_served_last(db):
+    event = an_event()
+    loaded = a_campaign(event, a_step(), a_step("second"))
+    first, second = the_step(loaded), the_step(loaded, "second")
+    person = entrant(event)
+    queue(first, [person])
+    queue(second, [person], DUE - HOUR)
+    for last in (first.id, second.id):
+        assert ledger.next_step(Channel.EMAIL, DUE, after=last) == second.id
+
+
 def test_the_queue_of_another_channel_is_not_looked_at(db):
     event = an_event()
     step = the_step(a_campaign(event, a_step(**TEXT)))
