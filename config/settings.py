@@ -128,7 +128,11 @@ SECOND_FACTOR = not DEMO
 SESSION_COOKIE_NAME = "aidstation"
 SESSION_COOKIE_AGE = 72 * 3600
 """Seconds since the last visit: whoever signs in on Friday is still there on race day."""
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+"""Our proxy says by it that the visitor came over https; over http browsers do not listen to what follows from it."""
 CSRF_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "campaigns.web.organiser.refusals.stale_form"

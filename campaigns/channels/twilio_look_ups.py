@@ -53,6 +53,7 @@ class TwilioLookUps:
         self._http = TwilioHttp(base_url, 1, connect_timeout, read_timeout)
         client = Client(account_sid, auth_token, http_client=self._http)
         self._messages, self._balance = client.messages, client.balance
+        self._numbers, self._services = client.incoming_phone_numbers, client.messaging.v1.services
 
     def text(self, sid: str) -> Found | None:
         """One text, None when Twilio has it no more. Raises LookUpFailed."""
@@ -74,6 +75,13 @@ class TwilioLookUps:
         Accounts below another have no balance of their own (Twilio, "Account Balance").
         """
         return _asked(lambda: _credit(self._balance.fetch()))
+
+    def inbound_address(self, sender: str) -> str | None:
+        """Where texts to a sender go, None where Twilio does not say; a name takes none. Raises LookUpFailed."""
+        if sender.startswith("MG"):
+            return _asked(lambda: self._services(sender).fetch().inbound_request_url)
+        rows = _asked(lambda: self._numbers.list(phone_number=sender, limit=1)) if sender[:1] == "+" else None
+        return rows[0].sms_url if rows else None
 
     def close(self) -> None:
         """Close the connections."""

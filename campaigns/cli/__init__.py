@@ -9,6 +9,7 @@ COMMANDS = {
     "backup": "campaigns.cli.recovery",
     "alert": "campaigns.cli.alert",
     "campaign": "campaigns.cli.campaign",
+    "check": "campaigns.cli.check",
     "deliveries": "campaigns.cli.status",
     "demo": "campaigns.cli.demo",
     "down": "campaigns.cli.servers",
