@@ -3,6 +3,9 @@
 PYTHON ?= python3
 ARGS ?=
 UV := uv==0.13.9
+# Linux and CPython 3.11 to 3.13 only, so it is no locked package.
+ATHERIS := atheris==3.0.0
+SECONDS ?= 60
 
 BIN := .venv/bin
 MARKS := .venv/.marks
@@ -10,7 +13,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
 OFFLINE := echo "The packages could not be installed: see above; with the network there, run make again." >&2; exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench chaos lint types gallery lock clean ALWAYS
+.PHONY: help setup demo test bench chaos fuzz audit lint types gallery lock clean ALWAYS
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +29,13 @@ test: setup  ## The tests; a part of them: make test ARGS=tests/content
 chaos: setup  ## Kill everything in mid-send, 20 rounds; fewer: make chaos ARGS="--rounds 2 --seed 7"
 	@PYTHONPATH=tests/e2e $(BIN)/python -m chaos $(ARGS)
 
+fuzz: setup  ## Feed strangers' input to all that reads it, a minute each; longer: make fuzz SECONDS=600
+	@$(PIP) install "$(ATHERIS)"
+	@for target in importer workbook template text plan hooks bounce; do \
+		echo "$$target, $(SECONDS) s"; \
+		PYTHONPATH=tests nice -n 19 $(BIN)/python -m fuzz $$target --seconds $(SECONDS) || exit 1; \
+	done
+
 bench: setup  ## What this machine reaches, in a quarter of an hour; larger: aidstation bench --help
 	@for words in "email --entrants 10000 --delay-ms 20" "sms" "sms --count 4000 --rate 200" "open --entrants 200000" \
 		"import --rows 20000" "alert --bulk 50000" "claim --rows 100000"; do \
@@ -35,6 +45,9 @@ bench: setup  ## What this machine reaches, in a quarter of an hour; larger: aid
 lint: setup  ## Style and format
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+
+audit: setup  ## Unsafe code, and releases with known holes
+	@.ci/audit
 
 types: setup  ## Type check
 	@$(BIN)/mypy

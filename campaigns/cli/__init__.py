@@ -8,6 +8,7 @@ COMMANDS = {
     "bench": "bench.cli",
     "backup": "campaigns.cli.recovery",
     "alert": "campaigns.cli.alert",
+    "audit": "campaigns.cli.audit",
     "campaign": "campaigns.cli.campaign",
     "check": "campaigns.cli.check",
     "deliveries": "campaigns.cli.status",

@@ -91,6 +91,10 @@ class AuditEntry(models.Model):
     act = models.TextField()
     event = models.TextField(blank=True, default="", help_text="slug; outlives the event")
     detail = models.JSONField(default=dict)
+    state = models.JSONField(
+        null=True,
+        help_text="how the event stood then: beside the entry before, it shows what the act changed",
+    )
 
     class Meta:
         db_table = "audit"
