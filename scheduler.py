@@ -14,6 +14,7 @@ SCHEDULE = {
     # A tick that waited for longer than its successor's turn is worthless; a day without workers must not leave
     # 86,400 of them in the queue.
     "tick": {"task": "tick", "schedule": 1.0, "options": {"queue": "clock", "expires": 2}},
+    "notify": {"task": "notify", "schedule": 60.0, "options": {"queue": "email", "expires": 50}},
     "retain": {"task": "retain", "schedule": 600.0, "options": {"queue": "clock", "expires": 300}},
 }
 

@@ -21,7 +21,7 @@ from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
 import scheduler  # noqa: E402
-from campaigns import clock, errands, logs, privacy, providers, tallies  # noqa: E402
+from campaigns import clock, errands, logs, notices, privacy, providers, tallies  # noqa: E402
 from campaigns.alerts import reaching  # noqa: E402
 from campaigns.channels.twilio_look_ups import TwilioLookUps  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
@@ -197,6 +197,14 @@ def ask() -> None:
 
 ASKING = threading.Lock()
 """One thread of a process asks; were all of them to wait for a Twilio that hangs, nothing would be sent."""
+
+
+@app.task(name="notify")
+def notify() -> None:
+    """Tells the people behind each event what they should know: not on the clock, for a mail server may hang."""
+    connection.close_if_unusable_or_obsolete()
+    notices.note(clock.now())
+    notices.send(clock.now())
 
 
 @app.task(name="drain")

@@ -20,6 +20,7 @@ COMMANDS = {
     "migrate": "campaigns.cli.servers",
     "reconcile": "campaigns.cli.recovery",
     "restore": "campaigns.cli.recovery",
+    "notices": "campaigns.cli.notices",
     "rehearse": "campaigns.cli.rehearse",
     "run": "campaigns.cli.run",
     "status": "campaigns.cli.status",

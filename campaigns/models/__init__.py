@@ -6,6 +6,7 @@ from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, 
 from campaigns.models.errands import Errand
 from campaigns.models.events import Event, Organiser, Race, StaffContact, Wave
 from campaigns.models.ledger import Attempt, Delivery, Outbox
+from campaigns.models.notices import Notice
 from campaigns.models.operation import (
     Answer,
     AuditEntry,
@@ -40,6 +41,7 @@ __all__ = [
     "KeyCanary",
     "ListMapping",
     "Membership",
+    "Notice",
     "OneTimeLink",
     "Organiser",
     "Outbox",

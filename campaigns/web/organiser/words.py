@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from campaigns.models.words import CampaignState, RaceStatus
-
-
-def topic(name: str) -> str:
-    """A step's or message's name as a title: "back-warm-up" is "Back warm up"."""
-    return name.replace("-", " ").capitalize()
-
-
-def day(on: date) -> str:
-    """ "Tue 3 Aug 2027"."""
-    return f"{on:%a} {on.day} {on:%b %Y}"
-
-
-def moment(at: datetime, zone: ZoneInfo) -> str:
-    """ "Tue 3 Aug 2027, 10:00" by that zone's clock."""
-    local = at.astimezone(zone)
-    return f"{day(local)}, {local:%H:%M}"
+from campaigns.said import CHANNELS as CHANNELS
+from campaigns.said import REASONS as REASONS
+from campaigns.said import count as count
+from campaigns.said import day as day
+from campaigns.said import moment as moment
+from campaigns.said import topic as topic
 
 
 def short_moment(at: datetime, zone: ZoneInfo) -> str:
@@ -53,11 +43,6 @@ def soon(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     return f"{near} at {local:%H:%M}"
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """ "1 entrant", "4,790 entrants"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def to_go(days: int) -> str:
     """The countdown of the top bar."""
     if days == 0:
@@ -84,8 +69,6 @@ RACE_STATUS = {
 """What became of somebody on the day."""
 
 
-CHANNELS = {"email": "email", "sms": "text"}
-
 STATES = {
     "due": "waiting",
     "claimed": "leaving now",
@@ -99,23 +82,6 @@ STATES = {
     "unknown": "never known",
 }
 """A delivery's state as pages say it."""
-
-REASONS = {
-    "no_consent": "has not agreed to this",
-    "suppressed": "has stopped these messages, or the address is known to be bad",
-    "withdrawn": "is withdrawn or held",
-    "no_address": "has no address",
-    "not_mobile": "has no mobile number",
-    "minor": "is a child without a guardian's address",
-    "missing_value": "a value in the message is not known",
-    "too_late": "it was too late to be worth reading",
-    "covered": "a newer message says it",
-    "not_in_audience": "is not in the audience any more",
-    "cancelled": "the race was cancelled",
-    "provider_refused": "the provider refused it",
-    "expired": "it could not be delivered in time",
-}
-"""Why a delivery did not reach somebody."""
 
 
 def lasting(seconds: float) -> str:

@@ -1,0 +1,88 @@
+"""The words of notices: plain, short, with what to do and where. Pure but for our own address."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+
+from campaigns.approval import Unapproved
+from campaigns.live import Line
+from campaigns.models import Event, Notice, Step
+from campaigns.models.words import Channel
+from campaigns.said import CHANNELS, REASONS, count, moment, topic
+
+Said = tuple[str, str]
+"""Subject and words."""
+
+FOOT = "You get this because you are among the people behind {event}.\n"
+
+
+def bundled(notices: Sequence[Notice]) -> Said:
+    """One mail of all that one person is to know of one event at this moment."""
+    first, more = notices[0], len(notices) - 1
+    subject = f"{first.event.name}: {first.subject}" + (f", and {more} more" if more else "")
+    pieces = [notice.words for notice in notices]
+    return subject, "\n\n".join([*pieces, "--\n" + FOOT.format(event=first.event.name)])
+
+
+def unapproved(one: Unapproved, event: Event, now: datetime) -> Said:
+    hours = round((one.moment - now).total_seconds() / 3600)
+    name = topic(one.step.name)
+    return (
+        f"“{name}” waits for approval",
+        f"“{name}” is due on {moment(one.moment, event.zone)}, in {count(hours, 'hour')}, and nobody has approved it.\n"
+        f"Without approval nothing of it is sent. Look at it and approve it:\n{_page(event)}",
+    )
+
+
+def tomorrow(event: Event, step: Step, at: datetime, people: int, price: Decimal | None) -> Said:
+    by = CHANNELS[Channel(step.channel)]
+    cost = ""
+    if step.channel == Channel.SMS and price is not None:
+        cost = f"\nIt costs at least {price * people:,.2f}, at one segment each."
+    return (
+        f"“{topic(step.name)}” goes out on {moment(at, event.zone)}",
+        f"“{topic(step.name)}” goes by {by} to {count(people, 'entrant')}, from {moment(at, event.zone)} on.{cost}\n"
+        f"To look at it, or to stop it: {_page(event)}",
+    )
+
+
+def result(event: Event, line: Line) -> Said:
+    name, reached = topic(line.step.name), line.reached
+    said = [f"“{name}” was sent to {reached:,} of {count(line.total, 'entrant')}."]
+    if line.not_reached:
+        said.append(f"{line.not_reached:,} could not be reached.")
+    if line.doubtful:
+        said.append(f"Of {line.doubtful:,} it is not known.")
+    said += [f"- {number:,}: {REASONS.get(reason, reason)}" for reason, number in line.reasons.items()]
+    return f"“{name}” went to {reached:,}", "\n".join([*said, f"All of it: {_page(event, 'report/')}"])
+
+
+def held(event: Event, line: Line) -> Said:
+    name, number = topic(line.step.name), line.of("held")
+    why = [f"- {REASONS[reason]}" for reason in ("minor", "missing_value") if line.reasons.get(reason)]
+    return (
+        f"{count(number, 'message')} of “{name}” {'waits' if number == 1 else 'wait'} for a person",
+        "\n".join(
+            [
+                f"{count(number, 'message')} of “{name}” {'is' if number == 1 else 'are'} held until somebody puts "
+                "right what is missing:",
+                *(why or ["- an entrant is held by hand"]),
+                f"They go out by themselves once that is done: {_page(event, 'live/')}",
+            ]
+        ),
+    )
+
+
+def stopped(event: Event, channel: Channel, reason: str, at: datetime) -> Said:
+    by = CHANNELS[channel]
+    return (
+        f"sending by {by} has stopped",
+        f"Sending by {by} has stopped on {moment(at, event.zone)}: {reason}\n"
+        f"Everything keeps its place and goes on by itself once a message gets through: {_page(event, 'live/')}",
+    )
+
+
+def _page(event: Event, path: str = "") -> str:
+    return f"{settings.PUBLIC_URL}/e/{event.slug}/{path}"

@@ -1,0 +1,47 @@
+"""How the people behind an event read moments, counts and reasons, in pages and in mails. Pure."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+
+def topic(name: str) -> str:
+    """A step's or message's name as a title: "back-warm-up" is "Back warm up"."""
+    return name.replace("-", " ").capitalize()
+
+
+def day(on: date) -> str:
+    """ "Tue 3 Aug 2027"."""
+    return f"{on:%a} {on.day} {on:%b %Y}"
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """ "Tue 3 Aug 2027, 10:00" by that zone's clock."""
+    local = at.astimezone(zone)
+    return f"{day(local)}, {local:%H:%M}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """ "1 entrant", "4,790 entrants"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+CHANNELS = {"email": "email", "sms": "text"}
+
+REASONS = {
+    "no_consent": "has not agreed to this",
+    "suppressed": "has stopped these messages, or the address is known to be bad",
+    "withdrawn": "is withdrawn or held",
+    "no_address": "has no address",
+    "not_mobile": "has no mobile number",
+    "minor": "is a child without a guardian's address",
+    "missing_value": "a value in the message is not known",
+    "too_late": "it was too late to be worth reading",
+    "covered": "a newer message says it",
+    "not_in_audience": "is not in the audience any more",
+    "cancelled": "the race was cancelled",
+    "provider_refused": "the provider refused it",
+    "expired": "it could not be delivered in time",
+}
+"""Why a delivery did not reach somebody."""
