@@ -2,21 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns.web.organiser import (
-    account,
-    alert,
-    course,
-    events,
-    live_page,
-    people_urls,
-    plan_page,
-    race_day,
-    signing_in,
-    steps,
-)
+from campaigns.web.organiser import account, alert, events, live_page, people_urls, race_day, signing_in
 
 of_an_event: list[URLPattern | URLResolver] = [
-    path("", course.course, name="course"),
+    path("", include("campaigns.web.organiser.course_urls")),
     path("messages/", include("campaigns.web.organiser.message_urls")),
     path("live/", live_page.live_page, name="live"),
     path("live/figures", live_page.live_figures, name="live-figures"),
@@ -24,15 +13,6 @@ of_an_event: list[URLPattern | URLResolver] = [
     path("race-day/figures", race_day.race_day_figures, name="race-day-figures"),
     path("race-day/<slug:name>/", alert.alert, name="alert"),
     path("race-day/<slug:name>/figures", alert.alert_figures, name="alert-figures"),
-    path("plan", plan_page.plan, name="plan"),
-    path("plan/library", plan_page.library, name="plan-library"),
-    path("plan/own", plan_page.own, name="plan-own"),
-    path("plan.toml", plan_page.as_file, name="plan-as-file"),
-    path("steps/new", steps.new, name="step-new"),
-    path("steps/<slug:name>/", steps.step, name="step"),
-    path("steps/<slug:name>/switch", steps.switch, name="step-switch"),
-    path("steps/<slug:name>/delete", steps.delete, name="step-delete"),
-    path("audience", steps.audience_look, name="audience"),
     *people_urls.of_an_event,
 ]
 

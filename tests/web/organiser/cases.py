@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from people import entrants
 from reigate import make_entrant, make_event
-from web.organiser.plans import plan_of
+from web.organiser.plans import look_of, plan_of
 from web.organiser.race_days import with_alerts
 from web.organiser.sends import sending
 from web.organiser.stock import NEWEST, give_messages
@@ -92,6 +92,12 @@ def event_with_plan(world: World) -> dict[str, str]:
     return of_the_event(world)
 
 
+def a_look(world: World) -> dict[str, str]:
+    """A preflight of its plan: done, still running, or with something to put right."""
+    event_with_plan(world)
+    return of_the_event(world) | {"token": look_of(world.event, world.state).token}
+
+
 def a_step_of_it(world: World) -> dict[str, str]:
     return event_with_plan(world) | {"name": "tip"}
 
@@ -157,5 +163,8 @@ CASES: dict[str, Case] = {
     "step": Case(a_step_of_it, wrong={"audience": "adults and", "latest": "24 years"}),
     "step-switch": Case(a_step_of_it, posts_only=True, is_page=False),
     "step-delete": Case(a_step_of_it, posts_only=True, is_page=False),
+    "approve": Case(event_with_plan, states=("one", "many")),
+    "approve-look": Case(a_look, states=("one", "many", "running", "wrong")),
+    "approve-progress": Case(a_look, is_page=False),
     "audience": Case(posts_only=True, is_page=False),
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from people import a_step, load
 
-from campaigns.models import Campaign, Event
+from campaigns import clock, errands
+from campaigns.models import Campaign, Errand, Event, SignOff
+from campaigns.models.words import ErrandKind
 
 TWO = [
     a_step("tip", audience="adults and 10k"),
@@ -17,3 +19,19 @@ def plan_of(event: Event, name: str = "two") -> Campaign:
     """The event's plan, made if it has none: "two" steps, or a "season" of thirty-five. Nothing is approved."""
     found = Campaign.objects.filter(event=event).first()
     return found or load(event, *(SEASON if name == "season" else TWO), catch_up=True)
+
+
+def look_of(event: Event, state: str = "one", *names: str) -> Errand:
+    """A preflight of what waits, as the page asks for one: "running", with something "wrong", or done."""
+    found = Errand.objects.filter(event=event).first()
+    if found:
+        return found
+    if state == "wrong":
+        SignOff.objects.update(revoked_at=clock.now())
+    asked = errands.ask(event, ErrandKind.PREFLIGHT, "ann@example.org", {"steps": list(names)})
+    if state == "running":
+        Errand.objects.filter(id=asked.id).update(seen_at=clock.now(), done=1_200, total=5_000)
+    else:
+        errands.run(asked.id)
+    asked.refresh_from_db()
+    return asked

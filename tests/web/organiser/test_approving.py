@@ -1,0 +1,236 @@
+"""The approve page: what is looked at, what it found, and a press that binds just that; start and stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.test import Client
+from people import a_step, load
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+from reigate import dump, make_entrant, make_event
+from signed_in import browser_of, make_user
+from web.organiser.plans import look_of, plan_of
+
+from campaigns import campaign, errands
+from campaigns.models import AuditEntry, Campaign, Errand, Event, SignOff, Step
+from campaigns.models.words import ErrandKind, Role
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2027, 7, 30, 9, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def now() -> Iterator[time_machine.Coordinates]:
+    cache.clear()
+    with time_machine.travel(AT, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def event(settings: Settings) -> Event:
+    settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = "AC-test", "token"
+    settings.TWILIO_FROM = "+447700900000"
+    made = make_event(contact_confirmed="hello@runreigate.example")
+    for number in range(3):
+        make_entrant(made, email=f"r{number}@example.com", mobile=f"+44770090012{number}")
+    plan_of(made)
+    return made
+
+
+@pytest.fixture
+def approver(event: Event) -> Client:
+    return browser_of(make_user(event, Role.APPROVER, name="Sam Colley"))
+
+
+def states(event: Event) -> dict[str, str]:
+    return dict(Step.objects.filter(campaign__event=event).values_list("name", "state"))
+
+
+def ask(browser: Client, event: Event, *names: str) -> str:
+    """Asks for a look as the page does, has it run, and returns its address."""
+    address = browser.post(f"/e/{event.slug}/approve", {"steps": names})["Location"]
+    errands.run(Errand.objects.latest("id").id)
+    return str(address)
+
+
+def read(browser: Client, address: str) -> str:
+    return unescape(browser.get(address).content.decode())
+
+
+def press(browser: Client, address: str) -> str:
+    return unescape(browser.post(address, follow=True).content.decode())
+
+
+def test_what_waits_can_be_chosen(approver: Client, event: Event) -> None:
+    page = read(approver, f"/e/{event.slug}/approve")
+    assert page.count('name="steps"') == page.count('" checked>') == 3
+    assert "Tue 3 Aug 2027, 10:00" in page
+
+
+def test_nothing_chosen_is_told(approver: Client, event: Event) -> None:
+    page = approver.post(f"/e/{event.slug}/approve", {"steps": []}).content.decode()
+    assert not Errand.objects.exists()
+    assert "What waits" in page
+
+
+def test_a_look_is_asked_for_run_and_shown(approver: Client, event: Event) -> None:
+    page = read(approver, ask(approver, event, "tip", "race-morning"))
+    for words in ("Nothing stands in the way of 2 steps.", "3 people of 3", "Tue 3 Aug 2027, 10:00",
+                  "EXAMPLE REVIEWER", "3 emails and 3 texts of", "the first leaves on Tuesday at 10:00",
+                  "Approve these 2 steps"):  # fmt: skip
+        assert words in page
+    assert AuditEntry.objects.get().act == "errand.preflight"
+
+
+def test_one_press_approves_what_was_looked_at_and_nothing_else(approver: Client, event: Event) -> None:
+    page = press(approver, ask(approver, event, "tip"))
+    assert "1 step is approved. The campaign is not started yet." in page
+    assert states(event) == {"tip": "approved", "race-morning": "waiting", "catch-up": "waiting"}
+    step = Step.objects.get(name="tip")
+    assert (step.approved_by, step.approved_recipients) == ("sam.colley@example.org", 3)
+    entry = AuditEntry.objects.get(act="campaign.approve")
+    assert (entry.who, entry.detail) == ("sam.colley@example.org", {"steps": 1, "recipients": {"tip": 3}})
+
+
+def test_a_second_press_says_that_they_are_approved(approver: Client, event: Event) -> None:
+    address = ask(approver, event, "tip")
+    press(approver, address)
+    before = Step.objects.values().get(name="tip")
+    assert "Nothing was approved. These steps are approved." in press(approver, address)
+    assert Step.objects.values().get(name="tip") == before
+
+
+def test_what_changed_since_the_look_is_not_approved(approver: Client, event: Event) -> None:
+    address = ask(approver, event, "tip")
+    load(event, a_step("tip", audience="10k"), catch_up=True)
+    page = read(approver, address)
+    assert "have changed since: look again." in page
+    assert "Approve this step" not in page
+    answer = approver.post(address)
+    assert answer.status_code == 422
+    assert "Nothing was approved. Plan, words or race day have changed since" in unescape(
+        answer.content.decode()
+    )
+    assert states(event)["tip"] == "waiting"
+
+
+def test_a_moved_race_asks_for_another_look(approver: Client, event: Event) -> None:
+    address = ask(approver, event, "tip")
+    campaign.move_race(event, event.date + timedelta(days=7))
+    assert "Nothing was approved." in press(approver, address)
+    assert states(event)["tip"] == "waiting"
+
+
+def test_a_crowd_that_grew_since_is_told(approver: Client, event: Event) -> None:
+    address = ask(approver, event, "tip")
+    make_entrant(event, email="more@example.com")
+    assert "looked at for 3 people and is for 4 now: look again." in press(approver, address)
+    assert states(event)["tip"] == "waiting"
+
+
+def test_an_old_look_is_not_approved(approver: Client, event: Event, now: time_machine.Coordinates) -> None:
+    address = ask(approver, event, "tip")
+    now.shift(timedelta(minutes=61))
+    assert "more than an hour old: look again" in press(approver, address)
+    assert states(event)["tip"] == "waiting"
+
+
+def test_errors_come_first_and_there_is_no_button(approver: Client, event: Event) -> None:
+    SignOff.objects.update(revoked_at=AT, revoked_by="ann@example.org")
+    address = ask(approver, event, "tip")
+    page = read(approver, address)
+    assert "1 thing has to be put right before these steps can be approved." in page
+    assert "no medical sign-off" in page
+    assert "nobody yet" in page
+    assert "Approve this step" not in page
+    assert "Nothing was approved." in press(approver, address)
+    assert states(event)["tip"] == "waiting"
+
+
+def test_progress_is_told_and_its_end_loads_the_page_anew(approver: Client, event: Event) -> None:
+    errand = look_of(event, "running")
+    address = f"/e/{event.slug}/approve/{errand.token}"
+    assert "1,200 of 5,000 messages made." in read(approver, address)
+    answer = approver.get(f"{address}/progress")
+    assert "HX-Refresh" not in answer
+    Errand.objects.update(ended_at=AT)
+    assert approver.get(f"{address}/progress")["HX-Refresh"] == "true"
+
+
+def test_a_look_whose_process_died_says_so(
+    approver: Client, event: Event, now: time_machine.Coordinates
+) -> None:
+    errand = look_of(event, "running")
+    now.shift(timedelta(minutes=5))
+    assert "stopped in the middle" in read(approver, f"/e/{event.slug}/approve/{errand.token}")
+
+
+def test_an_editor_may_look_and_not_approve(event: Event) -> None:
+    editor = browser_of(make_user(event, Role.EDITOR))
+    address = ask(editor, event, "tip")
+    assert "An owner or approver can approve this." in read(editor, address)
+    assert editor.post(address).status_code == 403
+    assert states(event)["tip"] == "waiting"
+
+
+def test_a_viewer_sees_and_asks_for_nothing(event: Event) -> None:
+    viewer = browser_of(make_user(event, Role.VIEWER))
+    assert "What waits" in read(viewer, f"/e/{event.slug}/approve")
+    for data in ({"steps": ["tip"]}, {"act": "start"}, {"act": "stop", "sure": "on"}):
+        assert viewer.post(f"/e/{event.slug}/approve", data).status_code == 403
+    assert not Errand.objects.exists()
+
+
+def test_a_look_of_another_event_or_kind_is_not_there(approver: Client, event: Event) -> None:
+    other = make_event("elsewhere")
+    plan_of(other)
+    theirs = look_of(other)
+    rehearsal = errands.ask(event, ErrandKind.REHEARSAL, "ann@example.org", {})
+    for errand in (theirs, rehearsal):
+        assert approver.get(f"/e/{event.slug}/approve/{errand.token}").status_code == 404
+
+
+# Start and stop
+
+
+def test_start_repeats_what_goes_and_starts(approver: Client, event: Event) -> None:
+    press(approver, ask(approver, event, "tip", "race-morning"))
+    page = read(approver, f"/e/{event.slug}/approve")
+    assert "2 approved steps still to come: 3 emails and 3 texts" in page
+    assert "The first leaves on Tuesday at 10:00" in page
+    page = approver.post(f"/e/{event.slug}/approve", {"act": "start"}, follow=True).content.decode()
+    assert "Started: each approved step goes at its moment." in page
+    assert Campaign.objects.get().state == "live"
+    assert AuditEntry.objects.latest("id").act == "campaign.start"
+
+
+def test_nothing_starts_before_a_step_is_approved(approver: Client, event: Event) -> None:
+    page = approver.post(f"/e/{event.slug}/approve", {"act": "start"}, follow=True).content.decode()
+    assert "No step is approved yet: approve one first." in unescape(page)
+    assert Campaign.objects.get().state == "draft"
+
+
+def test_stop_wants_to_be_sure(approver: Client, event: Event) -> None:
+    approver.post(f"/e/{event.slug}/approve", {"act": "stop"})
+    assert Campaign.objects.get().state == "draft"
+    approver.post(f"/e/{event.slug}/approve", {"act": "stop", "sure": "on"})
+    assert Campaign.objects.get().state == "stopped"
+    assert AuditEntry.objects.get().act == "campaign.stop"
+
+
+def test_pages_ask_as_little_for_many_steps_as_for_few(
+    approver: Client, event: Event, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    address = ask(approver, event, "tip")
+    before = dump()
+    with django_assert_max_num_queries(18):
+        read(approver, f"/e/{event.slug}/approve")
+    with django_assert_max_num_queries(24):
+        read(approver, address)
+    assert {table for table, rows in dump().items() if rows != before[table]} <= {"django_session"}
