@@ -8,9 +8,12 @@ from __future__ import annotations
 import gzip
 import logging
 import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from typing import Any
+
+from django.db.models import F
 
 from campaigns import approval, clock, rehearsal
 from campaigns.campaign import CampaignError
@@ -21,8 +24,9 @@ from campaigns.rehearsal import RehearsalError, WhatIf
 
 logger = logging.getLogger(__name__)
 
-SILENT = timedelta(minutes=3)
-"""After so long without a sign its process is taken for dead."""
+SILENT = {ErrandKind.PREFLIGHT: timedelta(minutes=3), ErrandKind.REHEARSAL: timedelta(minutes=30)}
+"""After so long without a sign its process is taken for dead. A rehearsal gives none: meanwhile its connection writes
+to nothing but its copy."""
 
 NAMES_KEPT = timedelta(hours=24)
 """How long a report with names in it is kept."""
@@ -50,7 +54,11 @@ def waiting(now: datetime) -> list[int]:
 
 def is_lost(errand: Errand, now: datetime) -> bool:
     """Whether the process that ran it has died."""
-    return errand.ended_at is None and errand.seen_at is not None and errand.seen_at < now - SILENT
+    return (
+        errand.ended_at is None
+        and errand.seen_at is not None
+        and errand.seen_at < now - SILENT[ErrandKind(errand.kind)]
+    )
 
 
 def run(errand_id: int) -> None:
@@ -67,7 +75,9 @@ def run(errand_id: int) -> None:
         found = {
             "problem": "Something went wrong here, and the log says what: ask again, or tell whoever runs this."
         }
-    Errand.objects.filter(id=errand_id).update(**found, seen_at=clock.now(), ended_at=clock.now())
+    Errand.objects.filter(id=errand_id).update(
+        **found, done=F("total"), seen_at=clock.now(), ended_at=clock.now()
+    )
 
 
 def report_of(errand: Errand) -> bytes | None:
@@ -90,9 +100,8 @@ def _rehearse(errand: Errand) -> dict[str, Any]:
     from campaigns.web import rehearsal_page  # the page is what is asked for
 
     asked = errand.asked.get("move_to")
-    found = rehearsal.rehearse(
-        errand.event, WhatIf(move_to=datetime.fromisoformat(asked).date()) if asked else None
-    )
+    with _unlogged():
+        found = rehearsal.rehearse(errand.event, WhatIf(move_to=date.fromisoformat(asked)) if asked else None)
     figures = {
         "emails": found.emails,
         "texts": found.texts,
@@ -110,6 +119,16 @@ RUNS: dict[ErrandKind, Callable[[Errand], dict[str, Any]]] = {
     ErrandKind.PREFLIGHT: _preflight,
     ErrandKind.REHEARSAL: _rehearse,
 }
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """What a rehearsal claims and settles must not stand in the log of what was sent. It is alone in its process."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _progress(errand: Errand) -> Callable[[int, int], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -83,6 +84,17 @@ def test_a_rehearsal_leaves_a_page_and_its_figures(event: Event) -> None:
     assert page is not None
     assert b"How Run Reigate 2027 would go" in page
     assert (errand.result["emails"], errand.result["people"]) == (3, 3)
+
+
+def test_a_rehearsal_leaves_no_line_in_the_log_of_what_was_sent(
+    event: Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    a_campaign(event)
+    done(asked(event, ErrandKind.REHEARSAL))
+    assert [line for line in caplog.records if line.name.startswith("campaigns.ledger")] == []
+    logging.getLogger("campaigns.ledger").info("heard again")
+    assert "heard again" in caplog.text
 
 
 def test_a_rehearsal_of_a_move_says_what_it_tried(event: Event) -> None:
