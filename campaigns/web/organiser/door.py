@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -24,20 +25,20 @@ from campaigns.models import User
 from campaigns.web.organiser import refusals, session
 
 P = ParamSpec("P")
-EventView = Callable[Concatenate[HttpRequest, Member, P], HttpResponse]
+EventView = Callable[Concatenate[HttpRequest, Member, P], HttpResponseBase]
 PersonView = Callable[Concatenate[HttpRequest, User, P], HttpResponse]
 
 
-def page(power: Power, *, fresh: bool = False) -> Callable[[EventView[P]], Callable[..., HttpResponse]]:
+def page(power: Power, *, fresh: bool = False) -> Callable[[EventView[P]], Callable[..., HttpResponseBase]]:
     """A page of one event, for members with this power; the view gets the `Member` after the request.
 
     A stranger sees what stands at an address where nothing is. `fresh`: whoever may approve is asked for a code
     here, at the page, if the last is older than 24 h, so that nobody is asked at the button.
     """
 
-    def with_door(view: EventView[P]) -> Callable[..., HttpResponse]:
+    def with_door(view: EventView[P]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def opened(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        def opened(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if elsewhere := _not_signed_in(request):
                 return elsewhere
             member = members.member(person(request), slug)

@@ -81,11 +81,11 @@ def _figures(member: Member, now: datetime) -> dict[str, Any]:
         "state": campaign.state if campaign else "",
         "hold": member.event.incident_hold,
         "any_step": bool(steps),
-        "topics": {line.step.id: _topic(line.step) for line in found},
+        "topics": {line.step.id: topic_of(line.step) for line in found},
     }
 
 
-def _topic(step: Step) -> str:
+def topic_of(step: Step) -> str:
     """An alert's step is named for its press: "heat#1-email" is "Heat, sending 1"."""
     if step.kind != StepKind.ALERT:
         return words.topic(step.name)

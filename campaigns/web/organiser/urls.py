@@ -2,13 +2,25 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns.web.organiser import account, alert, events, live_page, people_urls, race_day, signing_in
+from campaigns.web.organiser import (
+    account,
+    alert,
+    events,
+    live_page,
+    people_urls,
+    race_day,
+    report_page,
+    signing_in,
+)
 
 of_an_event: list[URLPattern | URLResolver] = [
     path("", include("campaigns.web.organiser.course_urls")),
     path("messages/", include("campaigns.web.organiser.message_urls")),
     path("live/", live_page.live_page, name="live"),
     path("live/figures", live_page.live_figures, name="live-figures"),
+    path("report/", report_page.report_page, name="report"),
+    path("report/steps.csv", report_page.steps_csv, name="report-steps"),
+    path("report/deliveries.csv", report_page.deliveries_csv, name="report-deliveries"),
     path("race-day/", race_day.race_day, name="race-day"),
     path("race-day/figures", race_day.race_day_figures, name="race-day-figures"),
     path("race-day/<slug:name>/", alert.alert, name="alert"),
