@@ -18,6 +18,7 @@ STAGES = {
     "campaigns/channels/": "SMTP",
     "campaigns/ledger/": "ledger, other",
     "campaigns/drain.py": "drain",
+    "campaigns/block.py": "drain",
     "worker.py": "Celery and Redis",
 }
 """A file, or a folder, and the stage that its code belongs to; the first that fits."""

@@ -1,26 +1,26 @@
 """Draining a channel: claim a block, render it, hand it over, settle it, again, for at most one slice of time."""
 
-import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
 import redis
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from campaigns import addresses, circuit, clock, content, ledger, optout, providers, rendering
+from campaigns import circuit, clock, content, ledger, providers, rendering
+from campaigns.block import Block
 from campaigns.channels.outcomes import ChannelDown, Email, Kind, Outcome, Sms
 from campaigns.channels.pacing import Grant, Pacing
 from campaigns.channels.smtp import SmtpChannel
 from campaigns.channels.twilio import TwilioChannel
 from campaigns.journal import Answer, Journal, JournalFull
-from campaigns.models import Entrant, Step
-from campaigns.models.words import Channel, Reason, Scope, SuppressionReason
+from campaigns.models import Step
+from campaigns.models.words import Channel
 
 SLICE = 2.0
 """Seconds after which a drain ends and, if there is more, is queued anew: nothing else waits longer behind it."""
@@ -40,10 +40,6 @@ the server's answer."""
 
 LEASE = timedelta(seconds=900)
 """Longer than a message may still be handed over and the longest wait for its answer together."""
-
-SETTLE_EVERY = 0.5
-"""Seconds after which answers are settled though their block still goes on: one slow answer, or a machine that freezes,
-must not leave all the others of its block in the journal alone."""
 
 STOP_SIGNAL_AGE = 0.5
 """Seconds: how old the last look at the stop signal may be when a message is handed over."""
@@ -92,6 +88,8 @@ class Drain:
         self.slice_ends = 0.0
         self.served: int | None = None
         """The step that it took from last."""
+        self.made: dict[tuple[int, int], tuple[Step, rendering.Message]] = {}
+        """Steps and their messages that this slice has read, each under the stop signal's number at that time."""
 
     @cached_property
     def carrier(self) -> SmtpChannel | TwilioChannel:
@@ -117,6 +115,7 @@ class Drain:
     def run(self, seconds: float = SLICE) -> bool:
         """Sends for at most about `seconds`; True when there is more to do at once."""
         self.slice_ends = time.monotonic() + seconds
+        self.made.clear()
         if not self._recovered():
             return False
         while time.monotonic() < self.slice_ends:
@@ -192,7 +191,7 @@ class Drain:
 
     def _send(self, claim: ledger.Claim, signal: StopSignal, pacing: Pacing, grant: Grant) -> None:
         """Renders and hands over a block; whatever happens, every row of it is settled, held or released."""
-        step, block = self._prepared(claim)
+        step, block = self._prepared(claim, signal.epoch)
         begun = time.monotonic()
         try:
             self._note(block, self._outcomes(block, pacing, signal, grant), signal)
@@ -215,20 +214,25 @@ class Drain:
         fitting = int(sent * BLOCK_LASTS / max(seconds, 0.001))
         self.fitting = max(FEWEST_EMAILS, min(fitting, BLOCK[Channel.EMAIL]))
 
-    def _prepared(self, claim: ledger.Claim) -> tuple[Step, "Block"]:
+    def _prepared(self, claim: ledger.Claim, epoch: int) -> tuple[Step, Block]:
         """The step and its block; when a fault of ours comes in between, the claim is given back at once."""
         try:
-            step = Step.objects.select_related(
-                "campaign__event__organiser", "version", "fallback_version", "release"
-            ).get(id=claim.step_id)
-            return step, Block(self.channel, claim, rendering.message_of(step, self.channel))
+            step, message = self._made(claim.step_id, epoch)
+            return step, Block(self.channel, claim, message)
         except BaseException:
             ledger.release(claim.fences)
             raise
 
-    def _outcomes(
-        self, block: "Block", pacing: Pacing, signal: StopSignal, grant: Grant
-    ) -> Iterator[Outcome]:
+    def _made(self, step_id: int, epoch: int) -> tuple[Step, rendering.Message]:
+        """Read once for the blocks of a slice, and anew when an edited plan has raised the stop signal."""
+        if (step_id, epoch) not in self.made:
+            step = Step.objects.select_related(
+                "campaign__event__organiser", "version", "fallback_version", "release"
+            ).get(id=step_id)
+            self.made[step_id, epoch] = step, rendering.message_of(step, self.channel)
+        return self.made[step_id, epoch]
+
+    def _outcomes(self, block: Block, pacing: Pacing, signal: StopSignal, grant: Grant) -> Iterator[Outcome]:
         """Hands a block to its channel: a mail is noted right before its body, a text before the channel has it."""
         carrier = self.carrier
         if isinstance(carrier, SmtpChannel):
@@ -241,7 +245,7 @@ class Drain:
         in_turn = pacing.in_turn(block.texts(), units, signal.may_continue, grant)
         return carrier.send(block.noted(in_turn, self.journal), signal.may_continue)
 
-    def _note(self, block: "Block", outcomes: Iterator[Outcome], signal: StopSignal) -> None:
+    def _note(self, block: Block, outcomes: Iterator[Outcome], signal: StopSignal) -> None:
         """Notes each outcome as it comes; a fault of ours stops the send and is raised when no answer is owed."""
         fault: Exception | None = None
         for outcome in outcomes:
@@ -254,7 +258,7 @@ class Drain:
         if fault is not None:
             raise fault
 
-    def _act_on(self, outcome: Outcome, block: "Block", signal: StopSignal) -> None:
+    def _act_on(self, outcome: Outcome, block: Block, signal: StopSignal) -> None:
         self.journal.answered(
             outcome.key, Answer(outcome.kind, outcome.code, outcome.detail, outcome.provider_ref)
         )
@@ -272,143 +276,6 @@ class Turn:
     step: int
     allowed: circuit.Allowance
     pacing: Pacing
-
-
-@dataclass
-class Block:
-    """A claim on its way: its groups by the delivery that carries each, and the outcomes that have come."""
-
-    channel: Channel
-    claim: ledger.Claim
-    message: rendering.Message
-    results: list[ledger.Result] = field(default_factory=list)
-    refused: list[tuple[Outcome, Sequence[ledger.Claimed]]] = field(default_factory=list)
-    handed: set[int] = field(default_factory=set)
-    hashes: dict[int, str] = field(default_factory=dict)
-    shut: bool = False
-    accepted: bool = False
-    settled: int = 0
-    settled_at: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self.groups = {group[0].delivery: group for group in self.claim.groups}
-        self.open = {fence[0]: fence[1] for fence in self.claim.fences}
-
-    def emails(self, until: float = math.inf) -> Iterator[Email]:
-        """The finished mails, each rendered when its turn has come; who lacks a value is held.
-
-        After the monotonic moment `until` there are no more, but always one, so that every slice gets on.
-        """
-        for number, group in enumerate(self.claim.groups):
-            if number and time.monotonic() > until:
-                return
-            try:
-                yield self.message.finished_email(group, clock.now())
-            except content.ContentError:
-                self._hold(group)
-
-    def texts(self) -> Iterator[Sms]:
-        """The finished texts, each rendered when its turn has come; who lacks a value is held."""
-        for group in self.claim.groups:
-            try:
-                yield self.message.finished_sms(group, clock.now())
-            except content.ContentError:
-                self._hold(group)
-
-    def hand(self, carrier: int, journal: Journal) -> None:
-        """Writes into the journal that a carrier's message leaves now: until its outcome it is in doubt."""
-        journal.handing([(row.delivery, row.claim) for row in self.groups[carrier]], self.message.version_id)
-        self.handed.add(carrier)
-
-    def noted(self, messages: Iterable[Sms], journal: Journal) -> Iterator[Sms]:
-        """The same messages, each written into the journal before the channel has it."""
-        for message in messages:
-            fences = [(row.delivery, row.claim) for row in self.groups[message.key]]
-            self.hashes[message.key] = addresses.words_hash(message.body)
-            journal.handing(fences, self.message.version_id, self.hashes[message.key])
-            yield message
-
-    @property
-    def got_through(self) -> bool:
-        """Whether the provider took a message and refused none for a reason that concerns everyone."""
-        return self.accepted and not self.shut
-
-    def take(self, outcome: Outcome) -> None:
-        """Notes what became of a carrier, for it and for those it carries."""
-        group = self.groups[outcome.key]
-        self.handed.discard(outcome.key)
-        self.accepted |= outcome.kind == Kind.ACCEPTED
-        for row in group:
-            del self.open[row.delivery]
-            self.results.append(
-                ledger.Result(
-                    delivery=row.delivery,
-                    claim=row.claim,
-                    carrier=outcome.key,
-                    outcome=outcome.kind,
-                    code=outcome.code,
-                    detail=outcome.detail,
-                    provider_ref=outcome.provider_ref,
-                    version=self.message.version_id,
-                    attempts=row.attempts,
-                    latest_at=row.latest_at,
-                    retry_after=outcome.retry_after,
-                    body_hash=self.hashes.get(outcome.key, ""),
-                )
-            )
-        if outcome.kind in (Kind.RECIPIENT, Kind.MESSAGE):
-            self.refused.append((outcome, group))
-
-    def settle(self) -> None:
-        """Writes the outcomes, and gives back what was not handed over. What was cut off in between is a doubt."""
-        for carrier in sorted(self.handed):
-            self.take(Outcome(carrier, Kind.DOUBTFUL, detail="Sending was cut off before the answer came."))
-        self._settle_results()
-        ledger.release(list(self.open.items()))
-
-    def settle_known(self) -> None:
-        """Writes the outcomes that have come, when the last time is long enough ago. What failed is written later."""
-        if time.monotonic() - self.settled_at > SETTLE_EVERY:
-            self._settle_results()
-
-    def _settle_results(self) -> None:
-        ledger.settle(self.channel, self.results, clock.now())
-        self.settled += len(self.results)
-        self.results = []
-        self.settled_at = time.monotonic()
-
-    def act_on_refusals(self, step: Step) -> None:
-        """A bad address is not written to again; a message that a provider refuses stops its step."""
-        for outcome, group in self.refused:
-            if outcome.kind == Kind.MESSAGE:
-                ledger.pause_step(
-                    step.id, f"The provider refuses this message: {outcome.detail or outcome.code}"
-                )
-            elif outcome.recognised:
-                _suppress(group[0].entrant, self.channel, outcome.code)
-
-    def _hold(self, group: Sequence[ledger.Claimed]) -> None:
-        fences = [(row.delivery, row.claim) for row in group]
-        ledger.hold(fences, Reason.MISSING_VALUE, clock.now(), revision=self.claim.revision)
-        for delivery, _ in fences:
-            del self.open[delivery]
-
-
-@transaction.atomic
-def _suppress(entrant_id: int, channel: Channel, code: str) -> None:
-    """The provider knows no such address, or its owner told the provider to stop."""
-    entrant = Entrant.objects.select_related("event").get(id=entrant_id)
-    address_hash = entrant.email_hash if channel == Channel.EMAIL else entrant.mobile_hash
-    if address_hash is None:
-        return
-    reason = SuppressionReason.HARD_BOUNCE if channel == Channel.EMAIL else SuppressionReason.BAD_NUMBER
-    if code == REPLIED_STOP:
-        reason = SuppressionReason.STOP
-    optout.suppress_hash(entrant.event.organiser_id, channel, bytes(address_hash), Scope.ALL, reason)
-
-
-REPLIED_STOP = "21610"
-"""Twilio's code for a number that has replied STOP to this sender."""
 
 
 def _words(outcome: Outcome) -> str:

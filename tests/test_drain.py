@@ -28,9 +28,10 @@ from people import (
 )
 
 from campaigns import campaign, circuit, journal, ledger, rendering, view_link
+from campaigns.block import Block
 from campaigns.channels.outcomes import Outcome
 from campaigns.channels.pacing import Pacing
-from campaigns.drain import Block, Drain, free_slots, hold_slot
+from campaigns.drain import Drain, free_slots, hold_slot
 from campaigns.journal import Journal, JournalFull
 from campaigns.models import Attempt, Circuit, Delivery, Entrant, Outbox, Step, Suppression
 from campaigns.models.words import Channel
@@ -727,7 +728,7 @@ def test_under_a_rate_all_that_is_granted_is_claimed(box, settings, monkeypatch)
 
 
 def test_answers_are_settled_while_another_is_waited_for(box, settings, monkeypatch):
-    monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
+    monkeypatch.setattr("campaigns.block.SETTLE_EVERY", 0)
     a_send(5)
     seen = []
     answered = Journal.answered
@@ -743,7 +744,7 @@ def test_answers_are_settled_while_another_is_waited_for(box, settings, monkeypa
 
 
 def test_answers_that_could_not_be_settled_in_between_are_settled_at_the_end(box, monkeypatch):
-    monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
+    monkeypatch.setattr("campaigns.block.SETTLE_EVERY", 0)
     a_send(5)
     settle, failed = ledger.settle, []
 
@@ -764,7 +765,7 @@ def test_answers_that_could_not_be_settled_in_between_are_settled_at_the_end(box
 
 def test_a_settle_whose_answer_was_lost_counts_once(box, settings, monkeypatch):
     """It was committed, the connection died before that was known here, and the rest of the block settles it again."""
-    monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
+    monkeypatch.setattr("campaigns.block.SETTLE_EVERY", 0)
     settings.EMAIL_CONNECTIONS = 2
     box.faults.add("smtp", "close", "dot", count=1)
     a_send(12)
@@ -797,7 +798,7 @@ def test_a_settle_whose_answer_was_lost_counts_once(box, settings, monkeypatch):
 
 
 def test_a_block_grows_with_what_was_settled_on_the_way(box, monkeypatch):
-    monkeypatch.setattr("campaigns.drain.SETTLE_EVERY", 0)
+    monkeypatch.setattr("campaigns.block.SETTLE_EVERY", 0)
     a_send(60)
     sizes = []
     fit = Drain._fit

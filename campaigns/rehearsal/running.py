@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from django.db import connection
 
 from campaigns import campaign, clock, ledger, rendering
+from campaigns.block import Block
 from campaigns.channels.outcomes import Email, Kind, Outcome, Sms
-from campaigns.drain import Block
 from campaigns.ledger.moments import Field
 from campaigns.models import Campaign, Event, Outbox, SignOff, Step, Version
 from campaigns.models.words import CampaignState, Channel, StepKind, StepState
