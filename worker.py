@@ -25,6 +25,7 @@ from campaigns import clock, errands, logs, notices, privacy, providers, tallies
 from campaigns.alerts import reaching  # noqa: E402
 from campaigns.channels.twilio_look_ups import TwilioLookUps  # noqa: E402
 from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
+from campaigns.entry_lists import uploads  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
 from campaigns.receipts import asking, forwarding, interpreting  # noqa: E402
 from campaigns.watch import heartbeat  # noqa: E402
@@ -142,6 +143,8 @@ def tick() -> None:
         enqueue(tally, queue="clock", expires=2)
     for errand_id in errands.waiting(clock.now()):
         wake_errands(errand_id)
+    for upload_id in uploads.waiting():
+        enqueue(read_list, upload_id, queue="errands", expires=2)
     if due.more:
         enqueue(tick, queue="clock", expires=1)
 
@@ -172,6 +175,13 @@ def run_errand(errand_id: int) -> None:
 def wake_errands(errand_id: int) -> None:
     """Has the worker of errands look at once; without Redis the tick finds it."""
     enqueue(run_errand, errand_id, queue="errands", expires=60)
+
+
+@app.task(name="list")
+def read_list(upload_id: int) -> None:
+    """Reads an entry list that somebody has uploaded, or brings it in once they have said yes to it."""
+    connection.close_if_unusable_or_obsolete()
+    uploads.run(upload_id)
 
 
 @app.task(name="forward")
@@ -241,6 +251,7 @@ def drain_alerts(channel: str) -> None:
 def retain() -> None:
     """Removes a piece of what has been kept long enough, and goes on if there is more."""
     connection.close_if_unusable_or_obsolete()
+    uploads.drop_old(clock.now())
     if privacy.retain(clock.now()).more:
         enqueue(retain, queue="clock", expires=60)
     enqueue(forget, queue="sms", expires=60)

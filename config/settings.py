@@ -55,6 +55,7 @@ TEMPLATES = [
         },
     }
 ]
+FILE_UPLOAD_HANDLERS = ["campaigns.web.uploading.BoundedUpload"]
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "templates" / "static"
 WHITENOISE_ROOT = None

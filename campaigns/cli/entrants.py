@@ -76,6 +76,7 @@ def import_(file: Path, slug: str, suggest_mapping: bool, as_json: bool, dry_run
     """
     ready.prepare()
     from campaigns.entry_lists.dates import DateOrderError
+    from campaigns.entry_lists.imports import NotComplete
     from campaigns.entry_lists.sheet import ListError
 
     event = event_named(slug)
@@ -84,6 +85,10 @@ def import_(file: Path, slug: str, suggest_mapping: bool, as_json: bool, dry_run
             click.echo(importing.suggestion(file, event), nl=False)
             return
         done = importing.run(file, event, as_json=as_json, dry_run=dry_run, **given)
+    except NotComplete as error:
+        raise output.Refused(
+            f"{error}: correct what --dry-run without --complete shows, or import it without --complete."
+        ) from error
     except (ListError, DateOrderError) as error:
         output.refuse(error)
     except KeyboardInterrupt:

@@ -183,6 +183,8 @@ class Diff:
     transferred: int
     """Entrants whose registration has gone to somebody else."""
     pairs: list[Pair]
+    digest: str
+    """Of what every row and every absent entrant would become: the same digest is the same diff."""
 
     @property
     def changes_something(self) -> bool:
@@ -253,6 +255,13 @@ COUNT_COLUMNS = """
 SELECT name, count(*) FROM planned_entrants, unnest(changed) AS name GROUP BY name ORDER BY count(*) DESC, name
 """
 FIRST_CHANGES = "SELECT row, changed FROM planned_entrants WHERE changed <> '{}' ORDER BY row LIMIT %s"
+DIGEST = f"""
+SELECT md5(concat(
+    (SELECT string_agg(concat_ws(':', p.row, p.entrant_id, {OUTCOME}, p.changed), ';' ORDER BY p.row)
+        FROM planned_entrants p),
+    '|', (SELECT string_agg(concat_ws(':', entrant_id, status), ';' ORDER BY entrant_id) FROM planned_absences),
+    '|', (SELECT string_agg(concat_ws(':', entrant_id, row), ';' ORDER BY entrant_id) FROM staged_transfers)))
+"""
 UNDECIDED = "SELECT row, entrant_id, differs FROM staged_pairs WHERE word IS NULL ORDER BY row"
 
 
@@ -276,4 +285,5 @@ def _summary(cursor: Any, event: Event, source: str) -> Diff:
         held_absent=held_absent,
         transferred=transferred,
         pairs=[Pair(*pair) for pair in rows(UNDECIDED)],
+        digest=rows(DIGEST)[0][0],
     )

@@ -23,6 +23,7 @@ decides where a list is silent or wrong:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -125,6 +126,8 @@ class Reader:
         self.problems = [_doubled(heading_row, heading) for heading in layout.doubled]
         self.rows = self.rejected = 0
         self.first_rejected: Problem | None = None
+        self.unknown_statuses: Counter[str] = Counter()
+        """Words of the status column that the mapping does not know, each of which holds its entrant."""
         self._layout, self._facts, self._order = layout, facts, order
         self._today = today
         self._race_names: dict[str, RaceFacts] = {}
@@ -235,7 +238,10 @@ class Reader:
         if not self._layout.has(Field.STATUS):
             return None
         word = (self._optional(cells, Field.STATUS, clean.text) or "").lower()
-        return self._layout.mapping.statuses.get(word, "held")
+        status = self._layout.mapping.statuses.get(word)
+        if status is None and word:
+            self.unknown_statuses[word[:LONGEST_WORD]] += 1
+        return status or "held"
 
     def _answered_at(self, cells: list[str]) -> datetime | None:
         places = self._layout.places.get(Field.ANSWERED_AT, ())

@@ -22,6 +22,11 @@ from campaigns.entry_lists.sniff import open_sheet
 from campaigns.entry_lists.sources import SOURCES
 from campaigns.models import Event
 
+
+class NotComplete(ListError):
+    """A list that is said to be complete has rows that cannot be read; the cure is the caller's to tell."""
+
+
 Progress = Callable[[int, int], None]
 """Called with the lines of text read so far and all lines of the file."""
 
@@ -38,8 +43,14 @@ class Import:
     rejected: int
     diff: Diff
     problems: list[Problem]
-    not_read: list[str]
-    """Headings of the columns that were dropped unread."""
+    layout: Layout
+    unknown_statuses: dict[str, int]
+    """Words of the status column that hold an entrant because nobody knows them, and in how many rows."""
+
+    @property
+    def not_read(self) -> list[str]:
+        """Headings of the columns that were dropped unread."""
+        return self.layout.not_read
 
     @property
     def counts(self) -> dict[str, int]:
@@ -61,11 +72,14 @@ def import_list(
     dates: DateOrder | None = None,
     word: Word = NOTHING_SAID,
     confirm: Callable[[Import], bool] = lambda _: True,
+    still: Callable[[Import], bool] = lambda _: True,
     progress: Progress = lambda _done, _all: None,
 ) -> Import:
     """Bring an event's entrants up to a list: all good rows in one transaction, or nothing at all.
 
-    `confirm` sees what would change and decides whether it does; it is asked outside of any transaction.
+    `confirm` sees what would change and decides whether it does; it is asked outside of any transaction. `still`
+    sees it once more inside the transaction that changes it, when nobody else can change anything any more; with
+    its no nothing is changed.
     `mapping` reads a list of any other platform, and is remembered for the organiser once it was confirmed.
     `dates` settles the order of day and month where the list does not prove it. Raises ListError, also for a
     `word` that the list is complete when not all of its rows can be read, and DateOrderError.
@@ -83,7 +97,8 @@ def import_list(
 
         def result(diff: Diff) -> Import:
             rejected = reader.rejected + len(left_out)
-            return Import(layout.mapping.source, reader.rows, rejected, diff, problems, layout.not_read)
+            unknown = dict(reader.unknown_statuses)
+            return Import(layout.mapping.source, reader.rows, rejected, diff, problems, layout, unknown)
 
         def compared() -> Import:
             return result(compare(event, layout, word))
@@ -94,7 +109,7 @@ def import_list(
         if not (wanted and confirm(done)):
             return done
         if done.diff.changes_something:
-            done = _applied(event, who, compared)
+            done = _applied(event, who, compared, still)
     if mapping:
         remembered.remember(event, sheet.headings, mapping, who)
     return done
@@ -114,18 +129,20 @@ def _refuse_incomplete(word: Word, reader: Reader) -> None:
         rows = "1 row" if reader.rejected == 1 else f"{reader.rejected:,} rows"
         first = f"row {reader.first_rejected.row}"
         column = f", column '{reader.first_rejected.column}'" if reader.first_rejected.column else ""
-        raise ListError(
+        raise NotComplete(
             f"{rows} of the list cannot be read (first: {first}{column}), so nobody can tell who is missing "
-            "from it: correct what --dry-run without --complete shows, or import it without --complete."
+            "from it"
         )
 
 
-def _applied(event: Event, who: str, compared: Callable[[], Import]) -> Import:
+def _applied(
+    event: Event, who: str, compared: Callable[[], Import], still: Callable[[Import], bool]
+) -> Import:
     with transaction.atomic():
         applying.take_turn(event)
         # Compared again: others may have changed these entrants while somebody thought about the preview.
         done = compared()
-        if done.diff.changes_something:
+        if still(done) and done.diff.changes_something:
             audit.record(
                 who, "entrants.import", event=event.slug, source=done.source, **done.counts, **done.beside
             )

@@ -19,6 +19,7 @@ from campaigns.models.operation import (
 from campaigns.models.plans import Campaign, SignOff, Step, Template, Version
 from campaigns.models.receipts import Enquiry, InboundText, Receipt
 from campaigns.models.tallies import Tally
+from campaigns.models.uploads import ListUpload
 
 __all__ = [
     "Alert",
@@ -40,6 +41,7 @@ __all__ = [
     "InboundText",
     "KeyCanary",
     "ListMapping",
+    "ListUpload",
     "Membership",
     "Notice",
     "OneTimeLink",

@@ -149,6 +149,18 @@ class ErrandKind(TextChoices):
     REHEARSAL = "rehearsal"
 
 
+class UploadState(TextChoices):
+    """Whose turn it is with an uploaded list: the worker's while it is `waiting` or `confirmed`, else a person's."""
+
+    WAITING = "waiting"
+    UNCLEAR = "unclear"
+    COMPARED = "compared"
+    CONFIRMED = "confirmed"
+    DONE = "done"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+
+
 def one_of(table: str, field: str, words: type[TextChoices]) -> CheckConstraint:
     """A constraint that keeps `field` to the closed words, in the database."""
     return CheckConstraint(name=f"{table}_{field}_word", condition=Q(**{f"{field}__in": list(values(words))}))

@@ -2,11 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.web.organiser import entrant, entrants
+from campaigns.web.organiser import entrant, entrants, importing
 
 of_an_event: list[URLPattern | URLResolver] = [
     path("entrants", entrants.entrants, name="entrants"),
     path("entrants/waiting", entrants.waiting, name="entrants-waiting"),
+    path("entrants/lists", importing.lists, name="lists"),
+    path("entrants/lists/new", importing.new, name="list-new"),
+    path("entrants/lists/<str:token>", importing.listed, name="list"),
+    path("entrants/lists/<str:token>/progress", importing.progress, name="list-progress"),
     path("entrants/<str:token>", entrant.entrant, name="entrant"),
     path("entrants/<str:token>/hold", entrant.hold, name="entrant-hold"),
     path("entrants/<str:token>/release", entrant.release, name="entrant-release"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from people import entrants
 from reigate import make_entrant, make_event
+from web.organiser import lists
 from web.organiser.plans import look_of, plan_of
 from web.organiser.race_days import with_alerts
 from web.organiser.sends import sending
@@ -52,6 +53,15 @@ def of_an_entrant(world: World) -> dict[str, str]:
     """The first of them; on their pages nobody is missing."""
     first = world.event.entrants.order_by("id").first() or make_entrant(world.event)
     return {"slug": world.event.slug, "token": first.token}
+
+
+def with_a_list(world: World) -> dict[str, str]:
+    lists.a_list(world.event, world.state)
+    return of_the_event(world)
+
+
+def of_a_list(world: World) -> dict[str, str]:
+    return of_the_event(world) | lists.a_list(world.event, world.state)
 
 
 def of_an_alert(world: World) -> dict[str, str]:
@@ -151,6 +161,12 @@ CASES: dict[str, Case] = {
     "report": Case(while_sending, states=("empty", "one", "many")),
     "report-steps": Case(while_sending, is_page=False),
     "report-deliveries": Case(while_sending, is_page=False),
+    "lists": Case(with_a_list, states=("empty", "compared", "done")),
+    "list-new": Case(),
+    "list": Case(
+        of_a_list, states=("waiting", "unclear", "compared", "done", "refused"), wrong={"column-0": ""}
+    ),
+    "list-progress": Case(of_a_list, is_page=False),
     "live": Case(while_sending, states=("empty", "one", "many")),
     "live-figures": Case(while_sending, is_page=False),
     "race-day": Case(on_race_day, states=("empty", "one", "sent")),
