@@ -133,6 +133,18 @@ def mark_one(entrant: Entrant, status: RaceStatus) -> bool:
 
 
 @transaction.atomic
+def withdraw(entrant: Entrant) -> bool:
+    """The entry is given back, and nothing planned goes to it any more; whether it stood until now.
+
+    As the row of a list that says so. A later list or push that confirms the entry brings it back.
+    """
+    locked = _locked(entrant)
+    if locked.status == EntrantStatus.WITHDRAWN:
+        return False
+    return _set(locked, EntrantStatus.WITHDRAWN, "")
+
+
+@transaction.atomic
 def mark(event: Event, bibs: Collection[str], status: RaceStatus) -> Marked:
     """Marks the entrants with these bibs; bibs that are not known or not one person's are told and passed over.
 

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/twilio/status/<str:path>", twilio_status.status, name="twilio-status"),
     path("hooks/esp/bounce", esp_hooks.bounce, name="esp-bounce"),
     path("hooks/esp/<str:name>", esp_hooks.event, name="esp-event"),
+    path("api/", include("campaigns.api.urls")),
     path("", include("campaigns.web.organiser.urls")),
     path("healthz", health.alive),
     path("readyz", health.ready),

@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "campaigns.cli.status",
     "suppress": "campaigns.cli.suppress",
     "template": "campaigns.cli.preview",
+    "token": "campaigns.cli.token",
     "up": "campaigns.cli.servers",
     "user": "campaigns.cli.user",
     "watch": "campaigns.cli.watch",

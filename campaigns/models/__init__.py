@@ -2,6 +2,7 @@
 
 from campaigns.models.accounts import Membership, OneTimeLink, User
 from campaigns.models.alerts import Alert, AlertReach, Release
+from campaigns.models.api import ApiToken
 from campaigns.models.entrants import Consent, ConsentEvent, Entrant, Guardian, ListMapping, Suppression
 from campaigns.models.errands import Errand
 from campaigns.models.events import Event, Organiser, Race, StaffContact, Wave
@@ -25,6 +26,7 @@ __all__ = [
     "Alert",
     "AlertReach",
     "Answer",
+    "ApiToken",
     "Attempt",
     "AuditEntry",
     "Campaign",

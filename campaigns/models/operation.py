@@ -1,7 +1,7 @@
 """What keeps the engine safe to run: the stop signal, the circuits, the key's canary, heartbeats, the audit log."""
 
 from django.db import models
-from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models import CheckConstraint, Index, Q, UniqueConstraint
 
 from campaigns.models.events import Event
 from campaigns.models.words import Channel, one_of
@@ -98,3 +98,4 @@ class AuditEntry(models.Model):
 
     class Meta:
         db_table = "audit"
+        indexes = [Index(fields=["event", "id"], name="audit_by_event")]

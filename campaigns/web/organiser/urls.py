@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from campaigns.web.organiser import (
     account,
     alert,
+    api_tokens,
     events,
     live_page,
     people_urls,
@@ -21,6 +22,8 @@ of_an_event: list[URLPattern | URLResolver] = [
     path("report/", report_page.report_page, name="report"),
     path("report/steps.csv", report_page.steps_csv, name="report-steps"),
     path("report/deliveries.csv", report_page.deliveries_csv, name="report-deliveries"),
+    path("api/", api_tokens.api_tokens, name="api-tokens"),
+    path("api/<str:handle>/end", api_tokens.end, name="api-token-end"),
     path("race-day/", race_day.race_day, name="race-day"),
     path("race-day/figures", race_day.race_day_figures, name="race-day-figures"),
     path("race-day/<slug:name>/", alert.alert, name="alert"),

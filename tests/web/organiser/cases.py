@@ -17,6 +17,7 @@ from web.organiser.race_days import with_alerts
 from web.organiser.sends import sending
 from web.organiser.stock import NEWEST, give_messages
 
+from campaigns.api import tokens
 from campaigns.models import Event
 
 MANY = 10_000
@@ -118,6 +119,14 @@ def of_a_message(world: World) -> dict[str, str]:
     return {"slug": world.event.slug, "channel": "email", "name": "back-warm-up"}
 
 
+def with_a_token(world: World) -> dict[str, str]:
+    if world.state != "empty" and not world.event.api_tokens.exists():
+        tokens.make(
+            world.event, "platform", source="platform", scopes=list(tokens.Scope), who="ann@example.org"
+        )
+    return of_the_event(world)
+
+
 def of_messages(world: World) -> dict[str, str]:
     """The room of messages: none, a few, or more than any plan has."""
     if world.state != "empty":
@@ -148,6 +157,10 @@ CASES: dict[str, Case] = {
     "message-test": Case(of_a_message, posts_only=True, is_page=False),
     "message-versions": Case(of_a_message),
     "message-sign-off": Case(of_a_message, wrong={"reviewer": "", "review_by": "2020-01-01"}),
+    "api-tokens": Case(with_a_token, states=("empty", "one"), wrong={"name": "", "source": "No Such Name"}),
+    "api-token-end": Case(
+        lambda world: with_a_token(world) | {"handle": "x"}, posts_only=True, is_page=False
+    ),
     "message-revoke": Case(of_a_message, posts_only=True, is_page=False),
     "entrants": Case(with_entrants, states=("empty", "one", "many")),
     "entrants-waiting": Case(with_entrants, states=("empty", "many")),
