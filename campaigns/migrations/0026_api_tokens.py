@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0024_notices'),
+        ('campaigns', '0025_list_uploads'),
     ]
 
     operations = [
