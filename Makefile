@@ -13,7 +13,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
 OFFLINE := echo "The packages could not be installed: see above; with the network there, run make again." >&2; exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench chaos fuzz audit lint types gallery lock clean ALWAYS
+.PHONY: help setup demo test bench chaos fuzz soak audit lint types gallery lock clean ALWAYS
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test: setup  ## The tests; a part of them: make test ARGS=tests/content
 
 chaos: setup  ## Kill everything in mid-send, 20 rounds; fewer: make chaos ARGS="--rounds 2 --seed 7"
 	@PYTHONPATH=tests/e2e $(BIN)/python -m chaos $(ARGS)
+
+soak: setup  ## A year of four events on a virtual clock, with faults (20 minutes and more)
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 fuzz: setup  ## Feed strangers' input to all that reads it, a minute each; longer: make fuzz SECONDS=600
 	@$(PIP) install "$(ATHERIS)"

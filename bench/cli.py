@@ -80,6 +80,17 @@ def sms(count: int, latency_ms: float, rate: float | None, as_json: bool) -> Non
 
 
 @bench.command()
+@click.option("--entrants", default=100_000, show_default=True, type=click.IntRange(100, 10_000_000))
+@click.option("--rate", default=500.0, show_default=True, help="Reports a second.")
+@output.json_option
+def receipts(entrants: int, rate: float, as_json: bool) -> None:
+    """Reports of a provider in the middle of a large send: is one lost, and what does the send lose."""
+    from bench.receipts import run
+
+    show(list(run(entrants, rate, _say)), as_json=as_json)
+
+
+@bench.command()
 @click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(20_000, 10_000_000))
 @output.json_option
 def claim(rows: int, as_json: bool) -> None:

@@ -153,20 +153,20 @@ class Station:
 
     def wait_until_done(self, step: int) -> None:
         """Waits until a step is open and nothing of it is queued."""
-        self._wait(
+        self.wait(
             step, lambda: self.sql("SELECT state FROM steps WHERE id = %(step)s", step=step) == [("done",)]
         )
 
     def wait_until_sent(self, step: int, count: int) -> None:
         """Waits until that many deliveries of a step are sent."""
-        self._wait(step, lambda: self.states(step).get("sent", 0) >= count)
+        self.wait(step, lambda: self.states(step).get("sent", 0) >= count)
 
     def check(self, step: int, expected: dict[str, int]) -> None:
         """Refuses to call anything a measurement in which somebody was left out."""
         if (states := self.states(step)) != expected:
             raise click.ClickException(f"Nothing was measured: the ledger has {states} and not {expected}.")
 
-    def _wait(self, step: int, reached: Callable[[], bool]) -> None:
+    def wait(self, step: int, reached: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE
         while not reached():
             if time.monotonic() > end:

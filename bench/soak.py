@@ -1,0 +1,269 @@
+"""A year on a virtual clock, four events with thousands of entrants, with faults: does anything grow that should not.
+
+    python -m bench.soak --entrants 5000
+
+One process with the real tick, drain, ledger, journal, retention, Postgres, Valkey, SMTP and HTTP; the clock alone
+jumps, hour by hour. Meanwhile Postgres ends our session in mid-block, Redis is
+emptied, and a second sender is killed with what it has in hand. Every virtual month sizes are noted.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import redis
+
+from bench import lean_twilio, people, sinks
+from bench.station import Station, station
+
+BEGIN = date(2027, 1, 1)
+RACES = (date(2027, 3, 21), date(2027, 6, 6), date(2027, 9, 19), date(2027, 12, 5))
+IMPORTED = timedelta(days=63)
+"""How long before its race an event's entrants come in."""
+
+END = date(2028, 1, 1)
+LIBRARY = Path(__file__).parents[1] / "campaigns" / "library" / "run-reigate.toml"
+
+TABLES = ("entrants", "consents", "deliveries", "attempts", "outbox", "enquiries", "receipts", "tallies")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entrants", type=int, default=5000, help="of each event")
+    parser.add_argument("--seed", type=int, default=8)
+    parser.add_argument("--until", type=date.fromisoformat, default=END)
+    words = parser.parse_args()
+    with (
+        sinks.lean() as server,
+        sinks.child(lean_twilio.serve, 0.0) as (port, _),
+        station(
+            EMAIL_URL=server.url, TWILIO_BASE_URL=f"http://127.0.0.1:{port}", EMAIL_CONNECTIONS="4"
+        ) as aid,
+    ):
+        problems = Year(aid, words.entrants, random.Random(words.seed)).go(words.until)  # noqa: S311
+    print("\n".join(problems) or "Nothing grew that should not.")
+    sys.exit(bool(problems))
+
+
+class Year:
+    """The year and what was seen of it."""
+
+    def __init__(self, aid: Station, entrants: int, chance: random.Random) -> None:
+        from campaigns.drain import Drain
+        from campaigns.models.words import Channel
+
+        self.aid, self.entrants, self.chance = aid, entrants, chance
+        self.drains = {channel: Drain(channel) for channel in Channel}
+        self.faults: dict[str, int] = {}
+        self.notes: list[dict[str, Any]] = []
+        self.expected = 0
+
+    def go(self, until: date) -> list[str]:
+        """Hour by hour; returns what grew."""
+        from campaigns import clock
+
+        hour = datetime(BEGIN.year, BEGIN.month, BEGIN.day, tzinfo=UTC)
+        while hour.date() < until:
+            with clock.standing_at(hour):
+                self._people(hour)
+                self._hour(hour)
+            hour += timedelta(
+                hours=1 if 3 <= hour.hour < 20 else 24 - hour.hour + 3 if hour.hour >= 20 else 3 - hour.hour
+            )
+            if hour.day == 1 and hour.hour == 3:
+                self._note(hour)
+        return self._judged()
+
+    def _people(self, hour: datetime) -> None:
+        """What people do: an event two months ahead of its race."""
+        for race in RACES:
+            if hour.hour == 9 and hour.date() == race - IMPORTED:
+                self._event(race)
+
+    def _event(self, race: date) -> None:
+        from django.db import connection
+
+        connection.close_if_unusable_or_obsolete()
+        slug = f"race-{race:%m}"
+        aid = self.aid
+        aid.command(
+            "event", "create", "--slug", slug, "--name", f"Run Reigate {race.year}", "--date", str(race),
+            "--race", "half=09:15", "--race", "10k=09:00", "--race", "5k=09:25", "--race", "kids=12:00",
+            "--contact", "hello@example.org", "--venue", "Priory Park",
+            "--postal-address", "1 Example Street", "--info-url", "https://example.org",
+        )  # fmt: skip
+        aid.command("event", "keep", slug, "--contact-days", "60", "--fact-months", "3")
+        found = aid.sql(
+            "SELECT r.id FROM races r JOIN events e ON e.id = r.event_id WHERE e.slug = %(slug)s AND r.slug = 'half'",
+            slug=slug,
+        )
+        people.seed(aid, found[0][0], self.entrants, "email")
+        aid.sql(people._CONSENT, race=found[0][0], first="0", channel="sms", purpose="service")
+        aid.command("campaign", "load", str(LIBRARY), "--event", slug)
+        rows = json.loads(aid.command("template", "list", slug, "--json"))["templates"]
+        names = [row["name"] for row in rows if row["health"] and not row["sign_off"]]
+        reviewer = ["--reviewer", "EXAMPLE REVIEWER, not a real clinician", "--review-by", "2099-12-31"]
+        aid.command("template", "sign-off", slug, *names, *reviewer)
+        self._approve(slug)
+        aid.command("campaign", "start", slug)
+
+    def _approve(self, slug: str) -> None:
+        """The binding alone: making every message beforehand is preflight's, and has its own measurement."""
+        from campaigns import campaign
+        from campaigns.models import Campaign, Step
+
+        found = Campaign.objects.get(event__slug=slug)
+        waiting = Step.objects.filter(campaign=found, state__in=("draft", "waiting")).exclude(kind="alert")
+        campaign.approve(found, "", list(waiting.values_list("name", flat=True)))
+
+    def _hour(self, hour: datetime) -> None:
+        import scheduler
+        from campaigns import privacy
+
+        for _ in range(10_000):
+            due = self._safely(scheduler.tick)
+            if due is None:
+                continue
+            self._fault()
+            for channel in due.channels:
+                self._safely(lambda channel=channel: self.drains[channel].run(2.0))
+            if not due.more and not due.channels:
+                break
+        self._safely(_reports)
+        if hour.hour == 3:
+            while (kept := self._safely(lambda: privacy.retain(hour))) is None or kept.more:
+                pass
+
+    def _safely(self, act: Any) -> Any:
+        """What a task of Celery is to its worker: an error ends it, and the next begins anew."""
+        from django.db import Error, connection
+
+        connection.close_if_unusable_or_obsolete()
+        try:
+            return act()
+        except Error:
+            connection.close()
+            return None
+
+    def _fault(self) -> None:
+        """Now and then something dies; who sends meanwhile finds out by itself."""
+        if self.chance.random() > 0.01:
+            return
+        name = self.chance.choice(["session", "redis", "killed"])
+        self.faults[name] = self.faults.get(name, 0) + 1
+        if name == "session":
+            threading.Timer(self.chance.uniform(0.05, 0.5), self._end_sessions).start()
+        elif name == "redis":
+            redis.Redis.from_url(os.environ["REDIS_URL"]).flushall()
+        else:
+            self._killed_sender()
+
+    def _end_sessions(self) -> None:
+        """Every session but this one's, whatever it is doing."""
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as database:
+            database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid NOT IN (pg_backend_pid(), %s) AND backend_type = 'client backend'",
+                [self.aid.database.info.backend_pid],
+            )
+
+    def _killed_sender(self) -> None:
+        """A child with a drain, a journal and connections of its own, killed in the middle of what it sends."""
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                _send_apart()
+            os._exit(0)
+        time.sleep(self.chance.uniform(0.05, 0.4))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    def _note(self, hour: datetime) -> None:
+        """Sizes at the turn of a month, after the vacuum that a month would have brought."""
+        aid = self.aid
+        for table in TABLES:
+            aid.sql(f"VACUUM (ANALYZE) {table}")
+        rows = {table: aid.sql(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+        sizes = {
+            table: aid.sql(
+                "SELECT pg_table_size(%(table)s::regclass), pg_indexes_size(%(table)s::regclass)", table=table
+            )[0]
+            for table in TABLES
+        }
+        states = dict(aid.sql("SELECT state, count(*) FROM deliveries GROUP BY 1"))
+        note = {
+            "month": f"{hour:%Y-%m}",
+            "rss_mb": psutil.Process().memory_info().rss / 1e6,
+            "sessions": aid.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")[
+                0
+            ][0],
+            "files": len(psutil.Process().open_files()) + len(psutil.Process().net_connections()),
+            "journals": len(list((aid.home / "journal").glob("*"))),
+            "database_mb": aid.sql("SELECT pg_database_size(current_database())")[0][0] / 1e6,
+            "deliveries_mb": sum(sizes["deliveries"]) / 1e6,
+            "outbox_mb": sum(sizes["outbox"]) / 1e6,
+            "rows": rows,
+            "states": states,
+            "faults": dict(self.faults),
+        }
+        self.notes.append(note)
+        print(json.dumps(note, default=str), flush=True)
+
+    def _judged(self) -> list[str]:
+        """What is more at the end than half a year before, beyond a little room."""
+        half, last = self.notes[len(self.notes) // 2], self.notes[-1]
+        grown = [
+            f"{name} grew from {half[name]:.0f} to {last[name]:.0f}"
+            for name, room in (
+                ("rss_mb", 1.25),
+                ("sessions", 1.5),
+                ("files", 1.5),
+                ("database_mb", 1.6),
+                ("outbox_mb", 2.0),
+            )
+            if last[name] > half[name] * room + 5
+        ]
+        left = {state: count for state, count in last["states"].items() if state in ("due", "uncertain")}
+        return grown + ([f"left over: {left}"] if left else [])
+
+
+def _reports() -> None:
+    """Twilio reports each text it has as delivered, and the reports are interpreted."""
+    from campaigns import clock
+    from campaigns.models import Enquiry
+    from campaigns.receipts import interpreting
+    from campaigns.receipts.storing import store
+    from campaigns.receipts.twilio_status import read_report
+
+    for enquiry in Enquiry.objects.exclude(ref=""):
+        report = read_report(
+            sid=enquiry.ref, status="delivered", code="", attempt=enquiry.attempt, spread=enquiry.pk, raw={}
+        )
+        store(enquiry.pk, report)
+    while interpreting.is_due():
+        interpreting.interpret(clock.now())
+
+
+def _send_apart() -> None:
+    from django.db import connection
+
+    from campaigns.drain import Drain
+    from campaigns.models.words import Channel
+
+    connection.connection = None  # the parent's session is not spoken on
+    Drain(Channel.EMAIL).run(2.0)
+
+
+if __name__ == "__main__":
+    main()
