@@ -109,3 +109,15 @@ def alert(entrants: int, bulk: int, as_json: bool) -> None:
     from bench.alert import run
 
     show(list(run(entrants, bulk, _say)), as_json=as_json)
+
+
+@bench.command()
+@click.option("--entrants", default=100_000, show_default=True, type=click.IntRange(10, 1_000_000))
+@click.option("--deliveries", default=1_000_000, show_default=True, type=click.IntRange(10, 30_000_000))
+@click.option("--rounds", default=40, show_default=True, type=click.IntRange(2, 1000), help="Of each page.")
+@output.json_option
+def pages(entrants: int, deliveries: int, rounds: int, as_json: bool) -> None:
+    """Every page of the organisers with a full ledger."""
+    from bench.pages import run
+
+    show(list(run(entrants, deliveries, rounds, _say)), as_json=as_json)

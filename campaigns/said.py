@@ -30,18 +30,18 @@ def count(number: int, one: str, many: str = "") -> str:
 CHANNELS = {"email": "email", "sms": "text"}
 
 REASONS = {
-    "no_consent": "has not agreed to this",
-    "suppressed": "has stopped these messages, or the address is known to be bad",
-    "withdrawn": "is withdrawn or held",
-    "no_address": "has no address",
-    "not_mobile": "has no mobile number",
-    "minor": "is a child without a guardian's address",
-    "missing_value": "a value in the message is not known",
-    "too_late": "it was too late to be worth reading",
+    "no_consent": "not agreed to",
+    "suppressed": "stopped, or a bad address",
+    "withdrawn": "withdrawn or held",
+    "no_address": "no address",
+    "not_mobile": "no mobile number",
+    "minor": "a child without a guardian's address",
+    "missing_value": "something in the message is not known of them",
+    "too_late": "too late to be worth reading",
     "covered": "a newer message says it",
-    "not_in_audience": "is not in the audience any more",
+    "not_in_audience": "not in the audience any more",
     "cancelled": "the race was cancelled",
-    "provider_refused": "the provider refused it",
-    "expired": "it could not be delivered in time",
+    "provider_refused": "refused by the provider",
+    "expired": "not delivered in time",
 }
 """Why a delivery did not reach somebody."""

@@ -156,7 +156,7 @@ def test_the_result_is_told_once_an_hour_has_passed(event: Event) -> None:
     [told] = at(DUE + HOUR)
     assert told.subject == "“Shoes” went to 2"
     assert (
-        "“Shoes” was sent to 2 of 3 entrants.\n1 could not be reached.\n- 1: the provider refused it"
+        "“Shoes” was sent to 2 of 3 entrants.\n1 could not be reached.\n- 1: refused by the provider"
         in told.words
     )
     assert subjects(DUE + 2 * HOUR) == []
@@ -181,7 +181,7 @@ def test_held_messages_are_told_at_once_and_once(event: Event) -> None:
     tallies.count(step, DUE)
     [told] = at(DUE + HOUR / 60)
     assert told.subject == "3 messages of “Shoes” wait for a person"
-    assert "- is a child without a guardian's address" in told.words
+    assert "- a child without a guardian's address" in told.words
     assert subjects(DUE + HOUR / 30) == []
 
 

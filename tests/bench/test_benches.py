@@ -47,3 +47,19 @@ def test_every_stage_is_a_place_in_the_code(path):
 
 def test_code_of_others_is_no_stage():
     assert stages.stage_of(json.__file__) is None
+
+
+def test_every_page_is_measured_with_a_ledger_behind_it(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "campaigns.cli", "bench", "pages", "--entrants", "50", "--deliveries", "100", "--rounds", "2",
+         "--json"],
+        cwd=tmp_path, env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["deliveries"] == 100
+    assert {"course_p95_ms", "live_p95_ms", "race-day_p95_ms", "alert_p95_ms", "report_p95_ms"} <= set(
+        figures
+    )
+    assert list(tmp_path.iterdir()) == []
