@@ -86,6 +86,7 @@ def _message(source: Path) -> rendering.Message:
         info_url="https://runreigate.example/info",
         deferral_url="https://runreigate.example/deferral",
         contact="hello@runreigate.example",
+        replies="hello@runreigate.example",
         organiser="Run Reigate Ltd",
         postal_address="1 Example Street, Reigate RH2 0AA",
         email=email,

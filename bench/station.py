@@ -126,6 +126,8 @@ class Station:
             "--timezone", self.zone.key, "--race", "half=09:15", "--contact", "hello@example.org",
             "--venue", "Priory Park", "--postal-address", "1 Example Street, Reigate RH2 0AA",
         )  # fmt: skip
+        # As by a code from that mailbox, which nobody here has: no step is approved before.
+        self.sql("UPDATE events SET contact_confirmed = contact_email WHERE slug = %(slug)s", slug=slug)
         return int(
             self.sql(
                 "SELECT r.id FROM races r JOIN events e ON e.id = r.event_id WHERE e.slug = %(slug)s",

@@ -43,6 +43,8 @@ class Message:
     postal_address: str
     text_sender: str = ""
     """Who a text comes from, where that is not the usual sender."""
+    replies: str = ""
+    """The mailbox that somebody has proved to read; until one is confirmed, replies go to the sender's own."""
     typed: Mapping[str, str] = field(default_factory=dict)
     """What the sender of an alert typed in; no planned message has it."""
     email: content.CompiledEmail | None = None
@@ -154,7 +156,7 @@ class Message:
         return content.StepHeaders(
             from_name=name or self.event_name,
             from_email=address,
-            reply_to=self.contact or address,
+            reply_to=self.replies or address,
             purpose=self.purpose,
             list_id=f"{self.purpose}.{self.event_slug}.{domain}",
             list_name=f"{self.event_name} {self.purpose}",
@@ -241,6 +243,7 @@ def _message(
         organiser=event.organiser.name,
         postal_address=event.postal_address or event.venue or event.organiser.name,
         text_sender=settings.TWILIO_ALERT_FROM if step.kind == StepKind.ALERT else "",
+        replies=event.contact_confirmed,
         typed=step.release.values if step.release else {},
         email=compiled if isinstance(compiled, content.CompiledEmail) else None,
         sms=compiled if isinstance(compiled, content.CompiledSms) else None,

@@ -5,6 +5,7 @@ Two runs at once need a folder each: AIDSTATION_TEST_HOME.
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         item.add_marker(pytest.mark.xdist_group("e2e" if folder == "e2e" else str(item.path)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Two files of one name in folders without `__init__.py` are one module to Python: the second is not run."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    if twice := sorted(name for name, number in names.items() if number > 1):
+        raise pytest.UsageError(f"Each test file needs a name of its own; there twice: {', '.join(twice)}.")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

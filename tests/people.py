@@ -54,7 +54,7 @@ def an_event(day: date = RACE_DAY, zone: str = "Europe/London", **fields: Any) -
         timezone=zone,
         venue="Priory Park",
         contact_email="hello@example.org",
-        **fields,
+        **{"contact_confirmed": "hello@example.org", **fields},
     )
     Race.objects.create(event=event, slug="half", name="Half Marathon", start=time(9, 15))
     Race.objects.create(event=event, slug="10k", name="10K", start=time(9, 0))

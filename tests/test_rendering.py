@@ -126,6 +126,13 @@ def test_a_tip_says_who_it_is_from_and_how_to_stop(db):
     assert f"/u/{person.token}" in plain(parsed)
 
 
+def test_replies_go_only_where_somebody_has_proved_to_read_them(db):
+    """A contact that was changed and not confirmed since is not answered to yet."""
+    for confirmed, answered in (("old@example.org", "old@example.org"), ("", "tips@example.org")):
+        _, parsed = finished(an_event(contact_confirmed=confirmed))
+        assert parsed["Reply-To"] == answered
+
+
 def test_a_service_mail_has_no_one_click_stop(db, tmp_path):
     folder = an_email(tmp_path, "Hello {{ names }}.")
     source = folder / "email" / "test.md"

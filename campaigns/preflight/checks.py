@@ -191,7 +191,7 @@ def of_sender(looks: Sequence[Look], *, ask_dns: bool) -> Iterator[Finding]:
             f"Nobody has confirmed that they read {event.contact_email or 'the replies'}: "
             f"`aidstation event contact {event.slug} --ask` sends a code there."
         )
-        yield Finding(Severity.WARNING, "reply_to", "", words)
+        yield Finding(Severity.ERROR, "reply_to", "", words)
     if not settings.DEMO and providers.is_loopback(urlsplit(settings.PUBLIC_URL).hostname or ""):
         words = f"PUBLIC_URL is {settings.PUBLIC_URL}: links in messages lead to nobody but this machine."
         yield Finding(Severity.WARNING, "public_url", "", words)

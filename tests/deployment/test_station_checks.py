@@ -105,7 +105,7 @@ def test_nobody_to_sign_in_is_red(station):
 
 
 def test_an_event_without_confirmed_contact_or_staff_is_red(station):
-    an_event(slug="another")
+    an_event(slug="another", contact_confirmed="")
     assert wrongs() == {"contact", "staff"}
 
 

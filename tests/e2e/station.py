@@ -132,7 +132,12 @@ class Station:
             "--race", "half=09:15", "--race", "10k=09:00", "--race", "5k=09:25", "--race", "kids=12:00",
             "--contact", "hello@example.org", "--venue", "Priory Park",
         )  # fmt: skip
+        self.confirm_contact(slug)
         return slug
+
+    def confirm_contact(self, slug: str) -> None:
+        """As by a code from that mailbox, which nobody here has: no step is approved before."""
+        self.sql("UPDATE events SET contact_confirmed = contact_email WHERE slug = %s", slug)
 
     def entrants(self, count: int, slug: str = "race", first: int = 0) -> list[dict[str, str]]:
         """Imports `count` invented people who agree to everything, each with an address and a number."""

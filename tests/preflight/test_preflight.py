@@ -327,3 +327,15 @@ def test_late_entrants_words_are_looked_at_and_not_counted(event):
     catch_up = figures(look(event), "catch-up")
     assert (catch_up.people, catch_up.messages) == (0, 0)
     assert catch_up.largest_bytes
+
+
+@pytest.mark.parametrize(
+    "known", [{"contact_confirmed": ""}, {"contact_email": "", "contact_confirmed": "hello@example.org"}]
+)
+def test_nothing_is_approved_before_somebody_has_proved_to_read_the_replies(event, known):
+    Event.objects.filter(id=event.id).update(**known)
+    entrants(event, 1)
+    load(event)
+    [finding] = found(look(event), "reply_to")
+    assert finding.severity == Severity.ERROR
+    assert f"aidstation event contact {event.slug} --ask" in finding.words
