@@ -71,8 +71,13 @@ def _get(address: str, cookie: str) -> Answer:
     setup_testing_defaults(environ)
     environ["wsgi.input"] = BytesIO()
     said: list[str] = []
+
+    def start(status: str, *_: Any) -> Callable[[bytes], object]:
+        said.append(status)
+        return lambda _body: None
+
     begun = time.perf_counter()
-    answer = application(environ, lambda status, _headers, *_: said.append(status))
+    answer = application(environ, start)
     size = sum(map(len, answer))
     took = time.perf_counter() - begun
     if hasattr(answer, "close"):

@@ -51,8 +51,8 @@ def test_code_of_others_is_no_stage():
 
 def test_every_page_is_measured_with_a_ledger_behind_it(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "campaigns.cli", "bench", "pages", "--entrants", "50", "--deliveries", "100", "--rounds", "2",
-         "--json"],
+        [sys.executable, "-m", "campaigns.cli", "bench", "pages", "--entrants", "50", "--deliveries", "100",
+         "--rounds", "2", "--json"],
         cwd=tmp_path, env=os.environ | {"TMPDIR": str(tmp_path)},
         capture_output=True, text=True, timeout=170, check=False,
     )  # fmt: skip
