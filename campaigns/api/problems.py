@@ -12,6 +12,8 @@ from django.http.response import HttpResponseBase
 from ninja import Schema
 from pydantic import Field
 
+MEDIA_TYPE = "application/problem+json"
+
 View = Callable[..., HttpResponseBase]
 
 
@@ -57,7 +59,7 @@ def answer(refused: Refused) -> JsonResponse:
         body.model_dump(),
         status=refused.status,
         headers=refused.headers,
-        content_type="application/problem+json",
+        content_type=MEDIA_TYPE,
     )
 
 

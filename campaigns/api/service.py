@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI, Path, Query
+from ninja import NinjaAPI, Path, Query, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from campaigns import audit, people
@@ -31,7 +31,25 @@ from campaigns.models import Entrant, Event
 Slug = Annotated[str, Path(..., pattern=r"^[-a-zA-Z0-9_]{1,50}$")]
 Id = Annotated[ExternalId, Path(..., description="the entry's id at the platform")]
 
-api = NinjaAPI(
+
+class Service(NinjaAPI):
+    """The API whose document says what is true of every refusal, and ninja cannot know."""
+
+    def get_openapi_schema(self, **options: Any) -> Any:
+        """The document, with the media type of refusals and the one for other methods."""
+        schema = super().get_openapi_schema(**options)
+        for operation in (act for acts in schema["paths"].values() for act in acts.values()):
+            responses = operation["responses"]
+            for code, response in responses.items():
+                if int(code) >= HTTPStatus.BAD_REQUEST and "application/json" in response["content"]:
+                    response["content"] = {problems.MEDIA_TYPE: response["content"].pop("application/json")}
+            responses[HTTPStatus.METHOD_NOT_ALLOWED.value] = dict(
+                responses[404], description="Method Not Allowed"
+            )
+        return schema
+
+
+api = Service(
     title="Aid Station",
     version="1",
     description="For programs of one event: push entries as they happen, and read how its messages stand.",
@@ -73,7 +91,7 @@ def push_entry(request: HttpRequest, slug: Slug, external_id: Id, entry: EntryIn
     entrant = _entrant(request, event, external_id)
     noted = [CellProblem(field=one.column, problem=one.problem, cure=one.cure) for one in done.problems]
     status = HTTPStatus.CREATED if done.outcome == "new" else HTTPStatus.OK
-    return status, _entry(external_id, entrant, done.outcome, noted)
+    return Status(status, _entry(external_id, entrant, done.outcome, noted))
 
 
 @api.get(
