@@ -32,7 +32,7 @@ STRONG = frozenset({Power.APPROVE, Power.MANAGE, Power.REVIEW})
 MEANINGS = {
     Role.OWNER: "Everything but signing off: event, people, plan, approval, alerts.",
     Role.EDITOR: "Changes the event, entrants and messages; may pause, may not approve.",
-    Role.REVIEWER: "Medical reviewer: reads messages and signs them off.",
+    Role.REVIEWER: "Reads messages as a clinician and signs them off.",
     Role.APPROVER: "Approves and starts steps; arms and sends alerts.",
     Role.VIEWER: "Looks, and changes nothing.",
 }

@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.web.organiser import entrant, entrants, importing
+from campaigns.web.organiser import entrant, entrants, importing, team
 
 of_an_event: list[URLPattern | URLResolver] = [
+    path("people", team.team, name="team"),
     path("entrants", entrants.entrants, name="entrants"),
     path("entrants/waiting", entrants.waiting, name="entrants-waiting"),
     path("entrants/lists", importing.lists, name="lists"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from people import entrants
 from reigate import make_entrant, make_event
+from signed_in import make_user
 from web.organiser import lists
 from web.organiser.plans import look_of, plan_of
 from web.organiser.race_days import with_alerts
@@ -19,6 +20,7 @@ from web.organiser.stock import NEWEST, give_messages
 
 from campaigns.api import tokens
 from campaigns.models import Event
+from campaigns.models.words import Role
 
 MANY = 10_000
 
@@ -54,6 +56,14 @@ def of_an_entrant(world: World) -> dict[str, str]:
     """The first of them; on their pages nobody is missing."""
     first = world.event.entrants.order_by("id").first() or make_entrant(world.event)
     return {"slug": world.event.slug, "token": first.token}
+
+
+def with_colleagues(world: World) -> dict[str, str]:
+    """A page of people is never empty: whoever looks at it is one."""
+    if world.state == "many" and not world.event.members.exists():
+        for number in range(60):
+            make_user(world.event, list(Role)[number % 5])
+    return of_the_event(world)
 
 
 def with_a_list(world: World) -> dict[str, str]:
@@ -174,6 +184,7 @@ CASES: dict[str, Case] = {
     "report": Case(while_sending, states=("empty", "one", "many")),
     "report-steps": Case(while_sending, is_page=False),
     "report-deliveries": Case(while_sending, is_page=False),
+    "team": Case(with_colleagues, states=("one", "many"), wrong={"email": "no", "name": ""}),
     "lists": Case(with_a_list, states=("empty", "compared", "done")),
     "list-new": Case(),
     "list": Case(
