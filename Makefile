@@ -34,7 +34,7 @@ soak: setup  ## A year of four events on a virtual clock, with faults (20 minute
 
 fuzz: setup  ## Feed strangers' input to all that reads it, a minute each; longer: make fuzz SECONDS=600
 	@$(PIP) install "$(ATHERIS)"
-	@for target in importer workbook template text plan hooks bounce; do \
+	@for target in importer workbook template text plan plan-words hooks reports bounce; do \
 		echo "$$target, $(SECONDS) s"; \
 		PYTHONPATH=tests nice -n 19 $(BIN)/python -m fuzz $$target --seconds $(SECONDS) || exit 1; \
 	done

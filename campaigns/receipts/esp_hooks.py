@@ -15,6 +15,7 @@ from anymail.utils import get_request_basic_auth  # type: ignore[import-untyped]
 from anymail.webhooks.base import AnymailBaseWebhookView  # type: ignore[import-untyped]
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
@@ -50,6 +51,14 @@ VIEWS = {
 
 _JSON = ("application/json", "text/plain", "application/x-www-form-urlencoded")
 """SNS says text/plain of its JSON; Mailgun's older reports and Mandrill's are forms."""
+
+
+_NONSENSE = (
+    AnymailError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError,
+    DataError,
+)  # fmt: skip
+"""What reading a report can come to that makes no sense: of a moment in the year 10^300 (OverflowError, OSError), of a
+text that Postgres cannot hold (DataError)."""
 
 
 @csrf_exempt
@@ -88,7 +97,7 @@ def _take_events(name: str, request: HttpRequest) -> int:
         events = list(read())
         for each in events:
             _store_event(name, each)
-    except (AnymailError, ValueError, LookupError, TypeError, AttributeError):
+    except _NONSENSE:
         logger.warning("A report of %s could not be read.", name)
         return 400
     return 204
@@ -99,7 +108,7 @@ def _read(name: str, request: HttpRequest) -> Callable[[], Iterable[AnymailTrack
     for view in _views(name):
         try:
             view.run_validators(request)
-        except (AnymailError, SuspiciousOperation, ValueError, LookupError, TypeError, AttributeError):
+        except (*_NONSENSE, SuspiciousOperation):
             continue
         return lambda view=view: view.parse_events(request)  # type: ignore[misc]
     return None

@@ -14,14 +14,13 @@ from pathlib import Path
 import atheris
 
 ROOT = Path(__file__).resolve().parents[2]
+TARGETS = ["importer", "workbook", "template", "text", "plan", "plan-words", "hooks", "reports", "bounce"]
 WORK = ROOT / "var" / "fuzz"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "target", choices=["importer", "workbook", "template", "text", "plan", "hooks", "bounce"]
-    )
+    parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--runs", type=int, default=-1)
     words = parser.parse_args()
@@ -57,7 +56,7 @@ def _set_up(target: str) -> None:
     os.environ |= {"ESP_WEBHOOK_SECRET": "hook:secret", "MAILGUN_SIGNING_KEY": "key"}
     os.environ |= {"TWILIO_ACCOUNT_SID": f"AC{'0' * 32}", "TWILIO_AUTH_TOKEN": "token"}
     os.environ["AIDSTATION_HOME"] = str(WORK / "home")
-    if target in ("hooks", "bounce"):
+    if target in ("hooks", "reports", "bounce"):
         from campaigns.cli import ready
 
         ready.prepare(migrate=True)

@@ -11,9 +11,11 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import atheris
+import tomli_w
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
@@ -121,6 +123,61 @@ def plan(data: bytes) -> None:
         _a_sentence(refusal)
 
 
+def plan_words(data: bytes) -> None:
+    """The same, with well-formed TOML whose values are anything at all."""
+    source = atheris.FuzzedDataProvider(data)
+    document = tomllib.loads(_PLAN)
+    for _ in range(source.ConsumeIntInRange(1, 4)):
+        _put(source, document)
+    try:
+        load_plan(tomli_w.dumps(document), file="plan.toml")
+    except PlanError as refusal:
+        _a_sentence(refusal)
+
+
+def reports(data: bytes) -> None:
+    """Well-formed reports of each provider with anything at all in any of their places."""
+    source = atheris.FuzzedDataProvider(data)
+    esp_hooks.finding.attempt = lambda *_: (
+        1,
+        1,
+    )  # whatever mail it names is one of ours, so that it is stored
+    kind = source.ConsumeIntInRange(0, 2)
+    document = json.loads(list(_calls())[2 + kind][1:])
+    for _ in range(source.ConsumeIntInRange(1, 4)):
+        _put(source, document)
+    answer = (_postmark, _ses, _mailgun)[kind](json.dumps(document).encode())
+    assert answer.status_code < 500, answer.status_code
+
+
+def _put(source: atheris.FuzzedDataProvider, document: dict[str, Any]) -> None:
+    """Puts something into a place of a document, found by going down it at random."""
+    at: Any = document
+    while True:
+        keys = sorted(at) if isinstance(at, dict) else list(range(len(at)))
+        if not keys:
+            return
+        key = keys[source.ConsumeIntInRange(0, len(keys) - 1)]
+        if isinstance(at[key], dict | list) and source.ConsumeBool():
+            at = at[key]
+            continue
+        at[key] = _anything(source)
+        return
+
+
+def _anything(source: atheris.FuzzedDataProvider) -> Any:
+    choices: list[Callable[[], Any]] = [
+        lambda: source.ConsumeUnicodeNoSurrogates(30),
+        lambda: source.ConsumeInt(9),
+        lambda: source.ConsumeFloat(),
+        lambda: source.ConsumeBool(),
+        lambda: [source.ConsumeUnicodeNoSurrogates(5)],
+        lambda: {"a": source.ConsumeInt(2)},
+        lambda: _WORDS[source.ConsumeIntInRange(0, len(_WORDS) - 1)] + source.ConsumeUnicodeNoSurrogates(6),
+    ]
+    return choices[source.ConsumeIntInRange(0, len(choices) - 1)]()
+
+
 def hooks(data: bytes) -> None:
     """Whatever a provider that proves itself says, a hook answers and never fails."""
     source = atheris.FuzzedDataProvider(data)
@@ -186,6 +243,13 @@ def _a_sentence(refusal: Exception) -> None:
     assert len(words) < 2000, "a refusal is a sentence"
 
 
+_PLAN = (ROOT / "campaigns" / "library" / "run-reigate.toml").read_text()
+_WORDS = (
+    "", "47 days before, 10:00", "race day, 25:00", "start - 99999999 min", "Monday, 3 weeks before, 09:00",
+    "0 days before,", "adults and (half", "not not all", "age 99-1", "wave ", "24 h", "-1 h", "99999999999 days",
+    "20:00-20:00", "email", "sms", "2027-08-03T09:00:01Z", "Permanent", "HardBounce", "failed", "\0", "\r\n",
+    "{{ 7*7 }}", "1816938001",
+)  # fmt: skip
 _FACTORY = RequestFactory()
 _BASIC = {"Authorization": f"Basic {b64encode(b'hook:secret').decode()}"}
 _VALUES = {name: placeholder.example for name, placeholder in PLACEHOLDERS.items()}
@@ -254,13 +318,19 @@ def _bounces() -> Iterator[bytes]:
     )
 
 
+def _nothing() -> Iterator[bytes]:
+    yield bytes(range(256))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "importer": importer,
     "workbook": workbook,
     "template": template,
     "text": text,
     "plan": plan,
+    "plan-words": plan_words,
     "hooks": hooks,
+    "reports": reports,
     "bounce": bounce,
 }
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
@@ -269,6 +339,8 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "template": _files("templates/email/*.md"),
     "text": _files("templates/sms/*.txt"),
     "plan": _files("campaigns/library/*.toml"),
+    "plan-words": _nothing,
     "hooks": _calls,
+    "reports": _nothing,
     "bounce": _bounces,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -463,3 +464,12 @@ def test_a_family_shares_the_fate_of_its_one_mail() -> None:
     postmark(code(carrier)).send()
     interpret()
     assert {fate(person) for person in people} == {("delivered", "")}
+
+
+@pytest.mark.parametrize("moment", [1e300, -1e300, 10**30, "1e999"])
+def test_a_report_of_a_moment_that_no_calendar_has_is_refused(moment):
+    """Found by fuzzing: Python's own conversion fails in ways of its own."""
+    call = mailgun("x")
+    body = json.loads(call.body)
+    body["event-data"]["timestamp"] = moment
+    assert replace(call, body=json.dumps(body).encode()).send().status_code == 400
