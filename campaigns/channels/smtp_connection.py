@@ -184,8 +184,8 @@ def settled(connection: Connection, steps: Steps[T]) -> T:
         direction, deadline = next(steps)
         while True:
             poll.register(connection.sock, direction)
-            left = deadline - monotonic()
-            direction, deadline = steps.send(left > 0 and bool(poll.poll(math.ceil(left * 1000))))
+            left = max(0.0, deadline - monotonic())
+            direction, deadline = steps.send(bool(poll.poll(math.ceil(left * 1000))))
     except StopIteration as end:
         result: T = end.value
         return result

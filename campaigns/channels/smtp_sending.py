@@ -190,13 +190,14 @@ class Sending:
             for lane in runnable:
                 self._resume(lane)
             return
+        looked_at = monotonic()
         events = self.pool.poll.poll(self._patience())
         for number, _ in events:
             if number in self._lanes:
                 self._resume(self._lanes[number])
             else:
                 self._take_in(number)
-        self._call_time({number for number, _ in events})
+        self._call_time({number for number, _ in events}, looked_at)
 
     def _patience(self) -> int:
         """Milliseconds until something is due whatever the sockets do."""
@@ -215,10 +216,14 @@ class Sending:
         except ChannelDown as down:
             self._fault, self._stopped = down, True
 
-    def _call_time(self, ready: set[int]) -> None:
-        now = monotonic()
+    def _call_time(self, ready: set[int], looked_at: float) -> None:
+        """End the waits that were over before the poll looked and found nothing.
+
+        By the clock as it is now, a process that stood still for longer than an answer may take would call those
+        late that have come meanwhile.
+        """
         for number, lane in list(self._lanes.items()):
-            if lane.wait[1] <= now and number not in ready:
+            if lane.wait[1] <= looked_at and number not in ready:
                 self._resume(lane, in_time=False)
 
     def _resume(self, lane: _Lane, *, in_time: bool = True) -> None:

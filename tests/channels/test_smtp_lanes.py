@@ -9,6 +9,7 @@ from scripted_smtp import AUTHORITY, Say, ScriptedSmtp
 
 from campaigns.channels.outcomes import ChannelDown, Email, Kind, Outcome
 from campaigns.channels.smtp import SmtpChannel
+from campaigns.channels.smtp_connection import open_connection, settled
 from campaigns.channels.smtp_url import SmtpServer, Tls
 
 Connect = Callable[..., SmtpChannel]
@@ -345,3 +346,36 @@ class TestWhenItIsHandedOver:
         channel = channel_to(server, connect_timeout=4)
         assert list(channel.send(emails(1), lambda: time.monotonic() < stop_at)) == []
         assert time.monotonic() - stop_at < 1
+
+
+class TestAProcessThatStoodStill:
+    """Stopped, or its machine asleep, for longer than any answer may take; what is here by then was in time."""
+
+    def test_answers_that_came_meanwhile_are_read_before_they_are_called_late(
+        self, smtp: Start, channel_to: Connect
+    ) -> None:
+        server = smtp(features=PIPELINING, to=slowly(0.4))
+        channel = channel_to(server, connections=4, dot_timeout=0.8)
+        handed, stood_still = 0, False
+
+        def stand_still(key: int) -> None:
+            nonlocal handed, stood_still
+            if handed and not stood_still:  # another waits for its answer
+                stood_still = True
+                time.sleep(1.5)
+            handed += 1
+
+        outcomes = []
+        for outcome in channel.send(emails(6), always, handing=stand_still):
+            outcomes.append(outcome)
+            handed -= 1
+        assert stood_still
+        assert summary(outcomes) == {Kind.ACCEPTED: 6}
+
+    def test_with_one_connection_too(self, smtp: Start) -> None:
+        server = smtp(features=PIPELINING, to=slowly(0.1))
+        connection = open_connection(SmtpServer("127.0.0.1", server.port, Tls.NONE), 2)
+        connection.sock.sendall(b"RSET\r\n")
+        time.sleep(0.3)
+        assert settled(connection, connection.answer(time.monotonic() - 0.1)).family == 2
+        connection.drop()
