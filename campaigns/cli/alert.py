@@ -10,11 +10,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.cli import given, output, ready
+from campaigns.cli import given, output
+from campaigns.cli.ready import prepare
 
 if TYPE_CHECKING:
     from campaigns.alerts import Pressed, Sending, Standing
-    from campaigns.models import Alert
+    from campaigns.models import Alert, Event
 
 IN_WORDS = {
     "off": "not in the plan",
@@ -38,7 +39,7 @@ def alert() -> None:
 @output.json_option
 def list_alerts(slug: str, as_json: bool) -> None:
     """List the alerts of event SLUG, how ready they are, and what was sent."""
-    ready.prepare()
+    prepare()
     from campaigns import alerts
     from campaigns.cli.event import event_named
 
@@ -101,13 +102,55 @@ def _warn(warnings: Iterable[str]) -> None:
 
 @alert.command()
 @click.argument("slug")
+@click.option("--ask", is_flag=True, help="Ask Twilio for the credit, and send a test to all of the staff.")
+@output.json_option
+@output.as_option
+def ready(slug: str, ask: bool, as_json: bool, who: str) -> None:
+    """Say whether event SLUG is ready for race day, and what stands in the way; exits 3 when something is wrong."""
+    prepare()
+    from campaigns import clock, readiness
+    from campaigns.cli.event import event_named
+
+    event = event_named(slug)
+    if ask:
+        _ask(event, who)
+    checks = readiness.look(event, clock.now())
+    if as_json:
+        found = [
+            {"name": one.name, "state": one.state, "words": one.words, "cure": one.cure} for one in checks
+        ]
+        output.print_json({"event": slug, "checks": found})
+    for one in [] if as_json else checks:
+        click.secho(f"{one.state:<6} {one.name}: {one.words} {one.cure}".rstrip(), fg=_COLOURS[one.state])
+    if any(one.state == readiness.State.WRONG for one in checks):
+        raise click.exceptions.Exit(3)
+
+
+_COLOURS = {"ready": "green", "look": "yellow", "wrong": "red"}
+
+
+def _ask(event: Event, who: str) -> None:
+    from campaigns import audit, readiness
+
+    readiness.ask_credit(event)
+    tested = readiness.test_staff(event)
+    failed = [one for one in tested if one.problem]
+    audit.record(who, "event.ready", event=event.slug, sent=len(tested) - len(failed), failed=len(failed))
+    for one in failed:
+        click.secho(
+            f"The test to {one.name} by {one.channel} did not leave: {one.problem}", fg="red", err=True
+        )
+
+
+@alert.command()
+@click.argument("slug")
 @click.argument("name")
 @set_option
 @output.json_option
 @output.as_option
 def arm(slug: str, name: str, values: tuple[str, ...], as_json: bool, who: str) -> None:
     """Arm alert NAME of event SLUG, or confirm what another person armed."""
-    ready.prepare()
+    prepare()
     from campaigns import alerts, audit
 
     chosen = _alert(slug, name)
@@ -134,7 +177,7 @@ def arm(slug: str, name: str, values: tuple[str, ...], as_json: bool, who: str) 
 @output.as_option
 def disarm(slug: str, name: str, as_json: bool, who: str) -> None:
     """Take back the arming of alert NAME of event SLUG. What was sent stays sent."""
-    ready.prepare()
+    prepare()
     from campaigns import alerts, audit
 
     was_armed = alerts.disarm(_alert(slug, name))
@@ -153,7 +196,7 @@ def disarm(slug: str, name: str, as_json: bool, who: str) -> None:
 @output.as_option
 def test(slug: str, name: str, values: tuple[str, ...], as_json: bool, who: str) -> None:
     """Send alert NAME of event SLUG to the event's staff, marked as a test."""
-    ready.prepare()
+    prepare()
     from campaigns import alerts, audit
 
     try:
@@ -204,7 +247,7 @@ def send(
     who: str,
 ) -> None:
     """Send armed alert NAME to every confirmed entrant of event SLUG, at once."""
-    ready.prepare()
+    prepare()
     import worker
     from campaigns import alerts
 
