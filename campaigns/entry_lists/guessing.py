@@ -160,5 +160,5 @@ def _is_race(row: Row, place: int, races: Collection[RaceFacts]) -> bool:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string: JSON's form is one."""
-    return json.dumps(text, ensure_ascii=False)
+    """A TOML string: JSON's form is one, but for DEL, which TOML wants escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from campaigns.entry_lists.guessing import Guess, as_toml, guess
 from campaigns.entry_lists.imports import Import, facts_of, import_list
 from campaigns.entry_lists.mapping import Field, Mapping, UnknownList
 from campaigns.entry_lists.mapping_files import from_document, load_mapping, to_document
-from campaigns.entry_lists.sheet import ListError
+from campaigns.entry_lists.sheet import ListError, Sheet
 from campaigns.entry_lists.sniff import open_sheet
 from campaigns.models import AuditEntry, Event, ListMapping, Organiser
 
@@ -251,3 +252,9 @@ def test_a_suggestion_is_a_mapping_file_with_what_is_missing(event: Event, write
     whole = whole.replace("# heading", "heading").replace("# allows", "allows")
     mapping = load_mapping(write(whole, name="whole.toml"))
     assert mapping.consents[0].headings == ('Say "hi", keep me informed',)
+
+
+def test_a_guess_can_be_read_back_whatever_stands_in_a_heading() -> None:
+    """Found by fuzzing: TOML wants DEL escaped, and JSON does not. A workbook may hold it."""
+    sheet = Sheet(Path("list.xlsx"), ("First Name", "Not\x7fes", '"\\\n'), 1, 1, lambda: iter(()))
+    assert tomllib.loads(as_toml(guess(sheet, ())))["columns"] == {"First Name": "first name"}
