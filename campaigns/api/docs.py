@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -45,6 +47,24 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What comes back under these codes when all is well."""
+
+    codes: str
+    words: str
+    fields: list[Field]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something with fields of its own that stands inside others."""
+
+    name: str
+    words: str
+    fields: list[Field]
+
+
+@dataclass(frozen=True)
 class Operation:
     """One act, as people read of it."""
 
@@ -56,17 +76,23 @@ class Operation:
     parameters: list[Field]
     body: list[Field]
     example: str
-    answers: list[tuple[str, str, list[Field]]]
+    answers: list[Answer]
+    refusals: str
 
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """`/api/v1/docs`."""
-    return render(
-        request, "api_docs.html",
-        {"operations": operations(document()), "scopes": MEANINGS, "base": f"{settings.PUBLIC_URL}/api/v1",
-         "per_minute": PER_MINUTE, "largest": LARGEST_BODY},
-    )  # fmt: skip
+    found = document()
+    shown = {
+        "operations": operations(found),
+        "pieces": pieces(found),
+        "scopes": MEANINGS,
+        "base": f"{settings.PUBLIC_URL}/api/v1",
+        "per_minute": PER_MINUTE,
+        "largest": LARGEST_BODY,
+    }
+    return render(request, "api_docs.html", shown)
 
 
 def document() -> Document:
@@ -86,28 +112,60 @@ def operations(openapi: Document) -> list[Operation]:
 
 def _operation(path: str, method: str, found: Document, schemas: Document) -> Operation:
     body = found.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    name = body.get("$ref", "").rpartition("/")[2]
+    name = _name(body)
     return Operation(
         id=found["operationId"],
         method=method.upper(),
         path=path,
         summary=found["summary"],
-        words=found.get("description", ""),
+        words=found.get("description", "").replace("`", ""),
         parameters=[
             Field(each["name"], _kind(each["schema"]), each["required"], each.get("description", ""))
             for each in found.get("parameters", [])
         ],
         body=_fields(name, schemas) if name else [],
         example=json.dumps(EXAMPLES[name], indent=2, ensure_ascii=False) if name in EXAMPLES else "",
-        answers=[_answer(str(code), each, schemas) for code, each in found["responses"].items()],
+        answers=_answers(found["responses"], schemas),
+        refusals=", ".join(
+            sorted(str(code) for code in found["responses"] if int(code) >= HTTPStatus.BAD_REQUEST)
+        ),
     )
 
 
-def _answer(code: str, found: Document, schemas: Document) -> tuple[str, str, list[Field]]:
-    content: Document = next(iter(found.get("content", {}).values()), {})
-    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    words = schemas.get(name, {}).get("description", "")
-    return code, words, _fields(name, schemas) if code.startswith("2") and name else []
+def _answers(responses: Document, schemas: Document) -> list[Answer]:
+    """What comes when all is well; codes with the same content stand together."""
+    by_name: dict[str, list[str]] = {}
+    for code, found in responses.items():
+        if int(code) < HTTPStatus.BAD_REQUEST:
+            by_name.setdefault(_name(next(iter(found["content"].values()))["schema"]), []).append(str(code))
+    return [
+        Answer(" or ".join(codes), schemas[name].get("description", ""), _fields(name, schemas))
+        for name, codes in by_name.items()
+    ]
+
+
+def _name(schema: Document) -> str:
+    """Which of the document's pieces a schema stands for."""
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def pieces(openapi: Document) -> list[Piece]:
+    """What stands inside bodies and answers, and what a refusal is."""
+    schemas = openapi["components"]["schemas"]
+    whole = {_name(each) for each in _tops(openapi)} - {"Problem"}
+    return [
+        Piece(name, found.get("description", ""), _fields(name, schemas))
+        for name, found in schemas.items()
+        if "properties" in found and name not in whole
+    ]
+
+
+def _tops(openapi: Document) -> Iterator[Document]:
+    for acts in openapi["paths"].values():
+        for act in acts.values():
+            for holder in (act.get("requestBody", {}), *act["responses"].values()):
+                for content in holder.get("content", {}).values():
+                    yield content["schema"]
 
 
 def _fields(name: str, schemas: Document) -> list[Field]:
@@ -126,7 +184,7 @@ def _kind(found: Document) -> str:
     if "enum" in found:
         return " or ".join(str(each) for each in found["enum"])
     if "$ref" in found:
-        return str(found["$ref"].rpartition("/")[2])
+        return _name(found)
     if found.get("type") == "array":
         return f"list of {_kind(found['items'])}"
     plain = {"string": "text", "integer": "whole number", "boolean": "true or false", "null": "null"}
