@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from campaigns.cli import contact as contact_command
 from campaigns.cli import given, keeping, ready
-from campaigns.cli.output import Refused, as_option, json_option, print_json
+from campaigns.cli.output import Refused, as_option, json_option, print_json, refuse
 from campaigns.cli.staff import staff
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def create(
     ready.prepare()
     from django.db import transaction
 
-    from campaigns import audit
+    from campaigns import audit, events
 
     given.check_slug(slug, "--slug")
     given.check_details(details)
@@ -87,7 +87,10 @@ def create(
     }
     with transaction.atomic():
         organiser = _organiser(organiser_slug, organiser_name, name)
-        made = _create(organiser, slug, name, fields, planned)
+        try:
+            made = events.create(organiser, slug, name, fields, planned)
+        except events.EventError as error:
+            refuse(error)
         audit.record(who, "event.create", event=slug, races=len(planned))
     if as_json:
         print_json(_described(made))
@@ -106,21 +109,16 @@ def wave(slug: str, race_slug: str, waves: tuple[str, ...], as_json: bool, who: 
     """Adds waves to a race, or changes their starts: A=09:15 B=09:20."""
     ready.prepare()
     from django.db import transaction
-    from django.db.models import F
 
-    from campaigns import audit, revision
-    from campaigns.models import Event
+    from campaigns import audit, events
 
     found = event_named(slug)
     race = _race(found, race_slug)
     starts = {name: given.start(text, f"wave {name}") for name, text in given.pairs(waves, "A=09:15").items()}
     with transaction.atomic():
-        changed = [name for name, start in starts.items() if _save_wave(race, name, start)]
+        changed = events.save_waves(race, starts)
         if changed:
-            # Every delivery dated by the old starts is dated anew before it may be claimed.
-            Event.objects.filter(pk=found.pk).update(plan_version=F("plan_version") + 1)
             audit.record(who, "event.wave", event=slug, race=race.slug, waves=changed)
-            revision.bump(found.pk)
     if as_json:
         print_json({**_described(event_named(slug)), "changed": changed})
     else:
@@ -307,22 +305,8 @@ def _organiser(slug: str, name: str, event_name: str) -> Organiser:
     return Organiser.objects.create(slug=slug, name=name)
 
 
-def _create(
-    organiser: Organiser, slug: str, name: str, fields: dict[str, Any], races: list[dict[str, Any]]
-) -> Event:
-    from campaigns.models import Event, Race
-
-    if Event.objects.filter(slug=slug).exists():
-        raise Refused(f"There is already an event '{slug}': choose another --slug.")
-    made = Event.objects.create(organiser=organiser, slug=slug, name=name, **fields)
-    Race.objects.bulk_create(Race(event=made, **race) for race in races)
-    return made
-
-
 def _races(races: tuple[str, ...], names: tuple[str, ...], children: tuple[str, ...]) -> list[dict[str, Any]]:
     """The fields of each race, in the order given."""
-    from campaigns.audience import RESERVED_WORDS
-
     starts = {slug.lower(): text for slug, text in given.pairs(races, "half=09:15").items()}
     called = {slug.lower(): name for slug, name in given.pairs(names, "half='Half Marathon'").items()}
     young = {slug.lower() for slug in children} or FOR_CHILDREN & starts.keys()
@@ -331,8 +315,6 @@ def _races(races: tuple[str, ...], names: tuple[str, ...], children: tuple[str, 
             raise Refused(given.no_such("race", slug, list(starts)))
     for slug in starts:
         given.check_slug(slug, "--race")
-        if slug in RESERVED_WORDS:
-            raise Refused(f"A race cannot be called '{slug}', which is a word of audiences: choose another.")
     return [
         {
             "slug": slug,
@@ -342,17 +324,6 @@ def _races(races: tuple[str, ...], names: tuple[str, ...], children: tuple[str, 
         }
         for slug, text in starts.items()
     ]
-
-
-def _save_wave(race: Race, name: str, start: time) -> bool:
-    """Adds a wave or sets its start; whether that changed anything. Names differ by more than case."""
-    from campaigns.models import Wave
-
-    found = Wave.objects.filter(race=race, name__iexact=name).first()
-    if found is None:
-        Wave.objects.create(race=race, name=name, start=start)
-        return True
-    return Wave.objects.filter(pk=found.pk).exclude(start=start).update(start=start) > 0
 
 
 def _described(found: Event) -> dict[str, Any]:

@@ -1,0 +1,118 @@
+"""Makes an event and changes what it is: name, place, sender, races and waves. It must not know commands or pages."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from campaigns import clock, revision
+from campaigns.audience import RESERVED_WORDS
+from campaigns.ledger.moments import Field
+from campaigns.models import Event, Organiser, Race, Step, Wave
+from campaigns.models.words import StepKind, StepState
+
+
+class EventError(Exception):
+    """One sentence for a person: what cannot be done with this event, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What becomes of one step when the race moves."""
+
+    step: str
+    channel: str
+    before: datetime | None
+    after: datetime | None
+    stays: bool
+    """It has begun to go out, and its moment would not come again: what was sent stays, the rest is not sent."""
+    asks: bool
+    """It stands approved and would ask for approval again."""
+    too_late: bool
+    """Its moment would be past already, and it has not been sent: nobody gets it."""
+
+
+@transaction.atomic
+def create(
+    organiser: Organiser, slug: str, name: str, fields: dict[str, Any], races: list[dict[str, Any]]
+) -> Event:
+    """A new event with its races. Raises EventError when the short name is taken."""
+    if Event.objects.filter(slug=slug).exists():
+        raise EventError(f"There is already an event '{slug}': choose another short name.")
+    made = Event.objects.create(organiser=organiser, slug=slug, name=name, **fields)
+    for race in races:
+        if race["slug"] in RESERVED_WORDS:
+            raise EventError(
+                f"A race cannot be called '{race['slug']}', which is a word of audiences: choose another."
+            )
+    Race.objects.bulk_create(Race(event=made, **race) for race in races)
+    return made
+
+
+@transaction.atomic
+def set_starts(event: Event, races: dict[int, time], waves: dict[int, time]) -> int:
+    """Sets starts of races and waves by their numbers; how many have changed.
+
+    Every delivery dated by the old starts is dated anew before it may be claimed.
+    """
+    changed = sum(
+        rows.filter(id=number).exclude(start=start).update(start=start)
+        for rows, starts in (
+            (Race.objects.filter(event=event), races),
+            (Wave.objects.filter(race__event=event), waves),
+        )
+        for number, start in starts.items()
+    )
+    if changed:
+        _date_anew(event)
+    return changed
+
+
+@transaction.atomic
+def save_waves(race: Race, starts: dict[str, time]) -> list[str]:
+    """Adds waves to a race, or sets their starts; the names of those that changed. Names differ by more than case."""
+    changed = [name for name, start in starts.items() if _save_wave(race, name, start)]
+    if changed:
+        _date_anew(race.event)
+    return changed
+
+
+def preview_move(event: Event, day: date, now: datetime | None = None) -> list[Move]:
+    """What `campaign.move_race` would do to each planned step, by its first moment. Changes nothing."""
+    now = now or clock.now()
+    moved = copy.copy(event)
+    moved.date = day
+    field = Field.of(event)
+    shifted = replace(field, event=moved)
+    steps = Step.objects.filter(campaign__event=event, kind=StepKind.PLANNED).exclude(state=StepState.OFF)
+    return [_moved(step, field, shifted, now) for step in steps.order_by("position")]
+
+
+def _moved(step: Step, field: Field, shifted: Field, now: datetime) -> Move:
+    before, after = field.moments(step, now).first, shifted.moments(step, now)
+    begun = step.first_opened_revision is not None
+    past = after.first is not None and after.first <= now
+    return Move(
+        step.name, step.channel, before, after.first,
+        stays=begun and past,
+        asks=step.state in (StepState.APPROVED, StepState.SENDING, StepState.DONE),
+        too_late=not begun and after.last is not None and after.last <= now,
+    )  # fmt: skip
+
+
+def _save_wave(race: Race, name: str, start: time) -> bool:
+    found = Wave.objects.filter(race=race, name__iexact=name).first()
+    if found is None:
+        Wave.objects.create(race=race, name=name, start=start)
+        return True
+    return Wave.objects.filter(pk=found.pk).exclude(start=start).update(start=start) > 0
+
+
+def _date_anew(event: Event) -> None:
+    Event.objects.filter(pk=event.pk).update(plan_version=F("plan_version") + 1)
+    revision.bump(event.pk)

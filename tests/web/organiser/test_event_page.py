@@ -1,0 +1,205 @@
+"""The event by its pages: each part saved by itself, the race moved after a look at what moves, and called off."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from people import a_campaign, a_step, an_event, entrants, queue, the_step
+from pytest_django import DjangoAssertNumQueries
+from signed_in import browser_of, make_user
+
+from campaigns import clock, contact
+from campaigns.models import AuditEntry, Delivery, Event, Step
+from campaigns.models.words import Role, StepState
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def event() -> Event:
+    return an_event(date.today() + timedelta(days=100))
+
+
+@pytest.fixture
+def browser(event: Event) -> Client:
+    return browser_of(make_user(event, Role.EDITOR))
+
+
+def text_of(answer: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def post(browser: Client, event: Event, act: str, **fields: Any) -> Any:
+    return browser.post(f"/e/{event.slug}/event", {"act": act, **fields}, follow=True)
+
+
+def details(event: Event, **changed: str) -> dict[str, str]:
+    return {"name": event.name, "venue": event.venue, "contact_email": event.contact_email, "colour": event.colour,
+            **changed}  # fmt: skip
+
+
+def acts() -> list[tuple[str, Any]]:
+    return [(entry.act, entry.detail) for entry in AuditEntry.objects.order_by("id")]
+
+
+def test_what_runners_read_is_saved_and_noted_by_field(browser: Client, event: Event) -> None:
+    post(browser, event, "details", **details(event, venue="Priory Park, gate 2", colour="#FFCC00"))
+    event.refresh_from_db()
+    assert (event.venue, event.colour) == ("Priory Park, gate 2", "#FFCC00")
+    assert acts() == [("event.edit", {"changed": ["venue", "colour"]})]
+    page = text_of(browser.get(f"/e/{event.slug}/event"))
+    assert "#FFCC00 is darkened until white words on it can be read" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("colour", "green", "six hex digits"),
+        ("logo_url", "http://example.org/logo.png", "starts with https://"),
+        ("contact_email", "hello at", "is not an email address"),
+        ("info_url", "javascript:alert(1)", "valid URL"),
+        ("name", "", "required"),
+    ],
+)
+def test_what_no_message_could_show_is_refused(
+    browser: Client, event: Event, field: str, value: str, said: str
+) -> None:
+    answer = post(browser, event, "details", **details(event, **{field: value}))
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+    assert acts() == []
+
+
+def test_a_contact_is_confirmed_by_its_code_and_a_new_one_asks_again(browser: Client, event: Event) -> None:
+    wrong = post(browser, event, "contact-confirm", contact_code="000000x")
+    assert "This is not the code" in text_of(wrong)
+    post(browser, event, "contact-confirm", contact_code=contact.code_of(event))
+    event.refresh_from_db()
+    assert contact.is_confirmed(event)
+    post(browser, event, "details", **details(event, contact_email="new@example.org"))
+    event.refresh_from_db()
+    assert not contact.is_confirmed(event)
+
+
+def test_starts_move_what_hangs_on_them(browser: Client, event: Event) -> None:
+    half, tenk, kids = (event.races.get(slug=slug) for slug in ("half", "10k", "kids"))
+    same = {f"race-{race.id}": f"{race.start:%H:%M}" for race in (half, tenk, kids)}
+    post(browser, event, "starts", **same)
+    assert acts() == []
+    post(browser, event, "starts", **{**same, f"race-{half.id}": "09:45"})
+    before = event.plan_version
+    event.refresh_from_db()
+    half.refresh_from_db()
+    assert (half.start, event.plan_version) == (time(9, 45), before + 1)
+    post(browser, event, "wave", race="half", wave="A", start="09:50")
+    assert half.waves.get().start == time(9, 50)
+    assert [act for act, _ in acts()] == ["event.starts", "event.wave"]
+
+
+def test_starts_of_another_event_cannot_be_set(browser: Client, event: Event) -> None:
+    other = an_event()
+    race = other.races.get(slug="half")
+    post(browser, event, "starts", **{f"race-{race.id}": "23:00"})
+    race.refresh_from_db()
+    assert race.start == time(9, 15)
+
+
+def test_staff_are_added_and_removed(browser: Client, event: Event) -> None:
+    assert "Give an email, a mobile or both" in text_of(post(browser, event, "staff", staff_name="Kim"))
+    landline = post(browser, event, "staff", staff_name="Kim", staff_mobile="01737 276000")
+    assert "not a mobile number" in text_of(landline)
+    post(
+        browser, event, "staff", staff_name="Kim", staff_email="kim@example.org", staff_mobile="07700 900123"
+    )
+    assert event.staff.get().mobile == "+447700900123"
+    post(browser, event, "staff-remove", who="Kim")
+    assert not event.staff.exists()
+
+
+def test_only_owners_settle_for_one_approver(browser: Client, event: Event) -> None:
+    terms = {"alert_approvers": "1", "contact_days": "60", "fact_months": "12"}
+    assert "Only an owner" in text_of(post(browser, event, "terms", **terms))
+    owner = browser_of(make_user(event, Role.OWNER))
+    assert "One person alone can arm" in text_of(post(owner, event, "terms", **terms))
+    event.refresh_from_db()
+    assert (event.alert_approvers, event.contact_days, event.fact_months) == (1, 60, 12)
+
+
+# Moving
+
+
+def test_the_race_moves_after_a_look_at_what_moves(browser: Client, event: Event) -> None:
+    a_campaign(
+        event, a_step("tip", when="20 days before, 10:00"), a_step("soon", when="90 days before, 10:00")
+    )
+    Step.objects.filter(name="soon").update(first_opened_revision=1, state=StepState.SENDING)
+    day = event.date - timedelta(days=20)
+    path = f"/e/{event.slug}/event/move"
+    page = text_of(browser.get(path, {"day": day.isoformat()}))
+    assert "Tip email" in page
+    assert "moves, and asks for approval" in page
+    assert "what was sent stays sent" in page
+    event.refresh_from_db()
+    assert event.date != day
+    seen = f"{event.date}>{day}"
+    answer = browser.post(path, {"day": day.isoformat(), "seen": seen}, follow=True)
+    assert "2 steps ask for approval again" in text_of(answer)
+    event.refresh_from_db()
+    assert event.date == day
+    assert acts()[0][0] == "event.move"
+
+
+def test_a_move_that_was_looked_at_before_somebody_else_moved_it_is_looked_at_again(
+    browser: Client, event: Event
+) -> None:
+    first = event.date
+    Event.objects.filter(pk=event.pk).update(date=first + timedelta(days=7))
+    day = first + timedelta(days=14)
+    answer = browser.post(f"/e/{event.slug}/event/move", {"day": day.isoformat(), "seen": f"{first}>{day}"})
+    assert "Move it to" in text_of(answer)
+    event.refresh_from_db()
+    assert event.date == first + timedelta(days=7)
+
+
+def test_what_would_be_too_late_is_said(browser: Client, event: Event) -> None:
+    a_campaign(event, a_step("tip", when="20 days before, 10:00"))
+    day = clock.now().date() + timedelta(days=2)
+    page = text_of(browser.get(f"/e/{event.slug}/event/move", {"day": day.isoformat()}))
+    assert "nobody gets it" in page
+
+
+@pytest.mark.parametrize("day", ["2020-01-01", "soon", ""])
+def test_a_day_that_is_past_or_none_is_refused(browser: Client, event: Event, day: str) -> None:
+    answer = browser.get(f"/e/{event.slug}/event/move", {"day": day})
+    assert answer.status_code == 422
+
+
+# Calling off
+
+
+def test_a_race_is_called_off_by_typing_its_name(browser: Client, event: Event) -> None:
+    loaded = a_campaign(event)
+    queue(the_step(loaded), entrants(event, 3))
+    path = f"/e/{event.slug}/event/cancel"
+    assert "3 of them wait in the queue" in text_of(browser.get(path))
+    assert "This is not its name" in text_of(browser.post(path, {"typed": "Run"}))
+    event.refresh_from_db()
+    assert event.cancelled_at is None
+    answer = browser.post(path, {"typed": "run reigate  2027"}, follow=True)
+    assert "3 planned messages in the queue dropped" in text_of(answer)
+    assert set(Delivery.objects.values_list("state", "reason")) == {("skipped", "cancelled")}
+    assert acts() == [("event.cancel", {"deliveries": 3})]
+    assert "called off already" in text_of(browser.get(path, follow=True))
+
+
+def test_the_page_takes_as_many_queries_for_many_waves_as_for_few(
+    browser: Client, event: Event, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(30):
+        event.races.get(slug="half").waves.create(name=f"W{number}", start=time(9, number))
+    with django_assert_max_num_queries(9):
+        browser.get(f"/e/{event.slug}/event")
