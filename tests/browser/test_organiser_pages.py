@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from browser.organiser import (
@@ -48,7 +49,8 @@ def owner(here: World) -> User:
 
 def open_page(page: Page, name: str, here: World) -> Case:
     case = CASES[name]
-    page.goto(reverse(name, kwargs=case.fill(here)))
+    asked = f"?{urlencode(case.query)}" if case.query else ""
+    page.goto(f"{reverse(name, kwargs=case.fill(here))}{asked}")
     return case
 
 

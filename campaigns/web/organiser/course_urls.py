@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from campaigns.web.organiser import approving, course, plan_page, steps
+from campaigns.web.organiser import approving, course, move, plan_page, steps
 
 urlpatterns: list[URLPattern] = [
     path("", course.course, name="course"),
@@ -17,5 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("approve", approving.approve, name="approve"),
     path("approve/<slug:token>", approving.approve_look, name="approve-look"),
     path("approve/<slug:token>/progress", approving.approve_progress, name="approve-progress"),
+    path("move", move.move, name="move"),
+    path("move/preview", move.move_preview, name="move-preview"),
     path("audience", steps.audience_look, name="audience"),
 ]

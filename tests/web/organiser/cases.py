@@ -212,5 +212,12 @@ CASES: dict[str, Case] = {
     "approve": Case(event_with_plan, states=("one", "many")),
     "approve-look": Case(a_look, states=("one", "many", "running", "wrong")),
     "approve-progress": Case(a_look, is_page=False),
+    "move": Case(
+        event_with_plan,
+        states=("empty", "one", "many"),
+        query={"day": "2027-10-03"},
+        wrong={"day": "2020-01-01"},
+    ),
+    "move-preview": Case(event_with_plan, is_page=False, query={"day": "2027-10-03"}),
     "audience": Case(posts_only=True, is_page=False),
 }
