@@ -43,5 +43,6 @@ REASONS = {
     "cancelled": "the race was cancelled",
     "provider_refused": "refused by the provider",
     "expired": "not delivered in time",
+    "restored": "may have had it before a backup was restored: somebody has to say",
 }
 """Why a delivery did not reach somebody."""

@@ -20,6 +20,7 @@ REASONS = {
     Reason.CANCELLED: "dropped, as the race or step was called off",
     Reason.PROVIDER_REFUSED: "the provider refused it",
     Reason.EXPIRED: "the phone was not reached in time",
+    Reason.RESTORED: "they may have had it before a backup was restored, and nobody has said yet",
 }
 """Why a message does not go to somebody, to stand behind a colon."""
 
