@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import socket
 
 from config import environment
 
-FIGURES = environment.home() / "page-figures"
+# A folder for each machine: several web containers share the volume.
+FIGURES = environment.home() / "page-figures" / socket.gethostname()
 
 # Read when prometheus_client is first imported: each process keeps its figures in a file of its own there.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(FIGURES)
