@@ -65,7 +65,7 @@ class Frame:
             ),
         )
         self._form = b"%b".join(part.replace(b"%", b"%%") for part in self._between)
-        self._stencils: dict[tuple[str | None, ...], Stencil] = {}
+        self._stencils: dict[tuple[str | None, ...], Stencil | None] = {}
 
     def mail(self, values: Mapping[str, str], own: EntrantHeaders) -> bytes:
         """One entrant's mail with CRLF line ends, no line over 998 octets, none that begins with a dot.
@@ -88,11 +88,10 @@ class Frame:
     def _stencil(self, values: Mapping[str, str], words: Mapping[str, str]) -> Stencil | None:
         """That of all who share what this reader does not have alone, made with the first of them."""
         key = (*map(values.get, self._email.shared), *words)
-        stencil = self._stencils.get(key)
-        if stencil is None and len(self._stencils) < MOST_STENCILS:
+        if key not in self._stencils and len(self._stencils) < MOST_STENCILS:
             marked = self._email.render_with(values, {name: mark(name) for name in words})
-            stencil = self._stencils[key] = cut(marked, self._between)
-        return stencil
+            self._stencils[key] = cut(marked, self._between, words)
+        return self._stencils.get(key)
 
     def _head(self, subject: str, own: EntrantHeaders) -> tuple[bytes, ...]:
         """What fills the gaps of the head, in its order."""

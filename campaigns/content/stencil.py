@@ -8,7 +8,7 @@ crowd, with a mark in place of every word of one's own, and what comes out is en
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import escape
@@ -57,8 +57,8 @@ class Stencil:
         )
 
 
-def cut(marked: EmailPieces, frame: Sequence[bytes]) -> Stencil:
-    """The stencil of a mail that was rendered with marks.
+def cut(marked: EmailPieces, frame: Sequence[bytes], own: Collection[str]) -> Stencil | None:
+    """The stencil of a mail that was rendered with marks for `own`; None where its source holds some of its own.
 
     `frame` is what stands between the parts of the head, before the text, between text and page, and after it.
     """
@@ -66,7 +66,10 @@ def cut(marked: EmailPieces, frame: Sequence[bytes]) -> Stencil:
     text, in_text = _body_form("".join(marked.text))
     page, in_page = _body_form("".join(marked.html))
     form = b"".join((b"%b".join(head), text, between, page, end))
-    return Stencil(form, tuple(_MARK.split(marked.subject)), in_text, in_page)
+    subject = tuple(_MARK.split(marked.subject))
+    if not {*subject[1::2], *in_text, *in_page} <= {*own}:
+        return None
+    return Stencil(form, subject, in_text, in_page)
 
 
 def _body_form(marked: str) -> tuple[bytes, tuple[str, ...]]:

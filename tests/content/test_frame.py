@@ -326,6 +326,15 @@ def test_more_crowds_than_there_are_stencils_get_their_own_words(
         assert_same(made, build_email(whole.render(filled), HEADERS, OWN))
 
 
+@pytest.mark.parametrize("name", ["bib", "nothing", "race_name", ""])
+def test_a_source_with_the_marks_that_stand_for_words_is_read_as_it_stands(
+    values: dict[str, str], email_of: Callable[..., CompiledEmail], name: str
+) -> None:
+    made = email_of(f"# T\n\nHello {{{{ names }}}} \x01{name}\x02.")
+    text = words(parsed(Frame(HEADERS, made).mail(values, OWN)).get_body(("plain",)))
+    assert f"Hello {values['names']}" in text
+
+
 def test_a_word_that_is_needed_and_missing_makes_no_mail(
     values: dict[str, str], email_of: Callable[..., CompiledEmail]
 ) -> None:
