@@ -9,12 +9,19 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.text import slugify
 
 from campaigns import clock, revision
 from campaigns.audience import RESERVED_WORDS
 from campaigns.ledger.moments import Field
 from campaigns.models import Event, Organiser, Race, Step, Wave
 from campaigns.models.words import StepKind, StepState
+
+RACE_NAMES = {"half": "Half Marathon", "10k": "10K", "5k": "5K", "kids": "Kids Race", "marathon": "Marathon"}
+"""What a race with one of these short names is called unless somebody calls it otherwise."""
+
+FOR_CHILDREN = frozenset({"kids"})
+"""Races that are for children unless somebody says otherwise."""
 
 
 class EventError(Exception):
@@ -52,6 +59,12 @@ def create(
             )
     Race.objects.bulk_create(Race(event=made, **race) for race in races)
     return made
+
+
+def race_slug(name: str) -> str:
+    """The short name of a race, by which audiences speak of it: "half" of Half Marathon."""
+    usual = {called.casefold(): slug for slug, called in RACE_NAMES.items()}
+    return usual.get(name.strip().casefold()) or slugify(name)[:50].strip("-")
 
 
 @transaction.atomic

@@ -16,10 +16,6 @@ from campaigns.cli.staff import staff
 if TYPE_CHECKING:
     from campaigns.models import Event, Organiser, Race
 
-RACE_NAMES = {"half": "Half Marathon", "10k": "10K", "5k": "5K", "kids": "Kids Race", "marathon": "Marathon"}
-FOR_CHILDREN = frozenset({"kids"})
-"""Races that are for children unless `--children` says otherwise."""
-
 
 @click.group()
 def event() -> None:
@@ -307,6 +303,8 @@ def _organiser(slug: str, name: str, event_name: str) -> Organiser:
 
 def _races(races: tuple[str, ...], names: tuple[str, ...], children: tuple[str, ...]) -> list[dict[str, Any]]:
     """The fields of each race, in the order given."""
+    from campaigns.events import FOR_CHILDREN, RACE_NAMES
+
     starts = {slug.lower(): text for slug, text in given.pairs(races, "half=09:15").items()}
     called = {slug.lower(): name for slug, name in given.pairs(names, "half='Half Marathon'").items()}
     young = {slug.lower() for slug in children} or FOR_CHILDREN & starts.keys()

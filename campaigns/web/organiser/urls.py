@@ -6,6 +6,7 @@ from campaigns.web.organiser import (
     account,
     alert,
     api_tokens,
+    event_new,
     events,
     live_page,
     people_urls,
@@ -42,5 +43,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/recovery-codes", account.recovery_codes, name="recovery-codes"),
     path("account/sign-out-everywhere", account.sign_out_everywhere, name="sign-out-everywhere"),
     path("events/", events.events, name="events"),
+    path("events/new", event_new.event_new, name="event-new"),
     path("e/<slug:slug>/", include(of_an_event)),
 ]

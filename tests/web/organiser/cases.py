@@ -19,7 +19,7 @@ from web.organiser.sends import sending
 from web.organiser.stock import NEWEST, give_messages
 
 from campaigns.api import tokens
-from campaigns.models import Event
+from campaigns.models import Event, User
 from campaigns.models.words import Role
 
 MANY = 10_000
@@ -56,6 +56,11 @@ def of_an_entrant(world: World) -> dict[str, str]:
     """The first of them; on their pages nobody is missing."""
     first = world.event.entrants.order_by("id").first() or make_entrant(world.event)
     return {"slug": world.event.slug, "token": first.token}
+
+
+def who_may_create(world: World) -> dict[str, str]:
+    User.objects.update(may_create_events=True)
+    return {}
 
 
 def with_colleagues(world: World) -> dict[str, str]:
@@ -184,6 +189,7 @@ CASES: dict[str, Case] = {
     "report": Case(while_sending, states=("empty", "one", "many")),
     "report-steps": Case(while_sending, is_page=False),
     "report-deliveries": Case(while_sending, is_page=False),
+    "event-new": Case(who_may_create, wrong={"name": "", "timezone": "Reigate"}),
     "event": Case(wrong={"colour": "green", "contact_email": "no"}),
     "event-move": Case(event_with_plan, wrong={"day": "2020-01-01"}),
     "event-cancel": Case(wrong={"typed": "another"}),
