@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from campaigns.web.organiser import approving, course, move, plan_page, steps
+from campaigns.web.organiser import approving, course, move, plan_page, rehearsing, steps
 
 urlpatterns: list[URLPattern] = [
     path("", course.course, name="course"),
@@ -19,5 +19,9 @@ urlpatterns: list[URLPattern] = [
     path("approve/<slug:token>/progress", approving.approve_progress, name="approve-progress"),
     path("move", move.move, name="move"),
     path("move/preview", move.move_preview, name="move-preview"),
+    path("rehearse", rehearsing.rehearse, name="rehearse"),
+    path("rehearse/<slug:token>", rehearsing.rehearsal, name="rehearsal"),
+    path("rehearse/<slug:token>/progress", rehearsing.rehearsal_progress, name="rehearsal-progress"),
+    path("rehearse/<slug:token>/report", rehearsing.rehearsal_report, name="rehearsal-report"),
     path("audience", steps.audience_look, name="audience"),
 ]

@@ -13,7 +13,7 @@ from people import entrants
 from reigate import make_entrant, make_event
 from signed_in import make_user
 from web.organiser import lists
-from web.organiser.plans import look_of, plan_of
+from web.organiser.plans import look_of, plan_of, rehearsal_of
 from web.organiser.race_days import with_alerts
 from web.organiser.sends import sending
 from web.organiser.stock import NEWEST, give_messages
@@ -124,6 +124,12 @@ def a_look(world: World) -> dict[str, str]:
     return of_the_event(world) | {"token": look_of(world.event, world.state).token}
 
 
+def a_rehearsal(world: World) -> dict[str, str]:
+    """A rehearsal of its plan: done, or still running."""
+    event_with_plan(world)
+    return of_the_event(world) | {"token": rehearsal_of(world.event, world.state).token}
+
+
 def a_step_of_it(world: World) -> dict[str, str]:
     return event_with_plan(world) | {"name": "tip"}
 
@@ -225,5 +231,9 @@ CASES: dict[str, Case] = {
         wrong={"day": "2020-01-01"},
     ),
     "move-preview": Case(event_with_plan, is_page=False, query={"day": "2027-10-03"}),
+    "rehearse": Case(event_with_plan, wrong={"move_to": "2020-01-01"}),
+    "rehearsal": Case(a_rehearsal, states=("one", "running")),
+    "rehearsal-progress": Case(a_rehearsal, is_page=False),
+    "rehearsal-report": Case(a_rehearsal, is_page=False),
     "audience": Case(posts_only=True, is_page=False),
 }
