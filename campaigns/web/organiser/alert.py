@@ -121,7 +121,13 @@ def alert_figures(request: HttpRequest, member: Member, name: str) -> HttpRespon
 def _alert(member: Member, name: str) -> Alert:
     found = (
         Alert.objects.filter(campaign__event=member.event, name=name)
-        .select_related("campaign__event__organiser", "email_template", "sms_template")
+        .select_related(
+            "campaign__event__organiser",
+            "email_template",
+            "sms_template",
+            "email_version__template__event",
+            "sms_version__template__event",
+        )
         .first()
     )
     if found is None:

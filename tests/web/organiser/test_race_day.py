@@ -316,6 +316,20 @@ def test_the_page_asks_the_database_as_often_for_six_alerts_as_for_three(event: 
             browser.get(f"{PAGE}figures")
 
 
+def test_an_alert_asks_as_often_for_many_entrants_as_for_one(event: Event) -> None:
+    with_alerts(event, "sent")
+    browser = browser_of(approver(event))
+    browser.get(HEAT)
+    for more in (0, 3):
+        for number in range(more):
+            make_entrant(event, email=f"r{number}@example.com", mobile="")
+        browser.get(HEAT)
+        with assertNumQueries(36):
+            browser.get(HEAT)
+        with assertNumQueries(10):
+            browser.get(f"{HEAT}figures")
+
+
 def test_the_page_is_small_enough_for_a_weak_signal(event: Event) -> None:
     with_alerts(event, "sent")
     browser = browser_of(approver(event))
