@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from campaigns import clock, content, ledger
+from campaigns import clock, content, ledger, rendering
 from campaigns.alerts.sample import sample, sample_message
 from campaigns.channels.outcomes import Sms
 from campaigns.models import Alert, AlertReach, Outbox, Release, Version
@@ -95,7 +95,6 @@ def _sending(
 ) -> Sending:
     examples = {name: content.PLACEHOLDERS[name].example for name in content.TYPED}
     message = sample_message(alert, version, examples | dict(values))
-    finished = sample(message, alert, clock.now())
     compiled = message.email or message.sms
     assert compiled is not None
     waiting = Outbox.objects.filter(channel=channel, step__kind=StepKind.ALERT)
@@ -103,11 +102,20 @@ def _sending(
         channel=channel,
         entrants=reach.entrants,
         messages=reach.addresses if per(compiled.placeholders) == Per.ADDRESS else reach.entrants,
-        segments=content.segments(finished.body).count if isinstance(finished, Sms) else 1,
+        segments=_segments(message, alert),
         ahead=(waiting.exclude(step__release=release) if release else waiting).count(),
         rate=settings.EMAIL_RATE if channel == Channel.EMAIL else settings.SMS_RATE,
         left_out=reach.left_out,
     )
+
+
+def _segments(message: rendering.Message, alert: Alert) -> int:
+    """Of one text; an email is one message, and is not made to find that out."""
+    if message.sms is None:
+        return 1
+    finished = sample(message, alert, clock.now())
+    assert isinstance(finished, Sms)
+    return content.segments(finished.body).count
 
 
 def _duration(seconds: float) -> str:

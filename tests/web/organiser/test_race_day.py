@@ -324,7 +324,7 @@ def test_an_alert_asks_as_often_for_many_entrants_as_for_one(event: Event) -> No
         for number in range(more):
             make_entrant(event, email=f"r{number}@example.com", mobile="")
         browser.get(HEAT)
-        with assertNumQueries(36):
+        with assertNumQueries(35):
             browser.get(HEAT)
         with assertNumQueries(10):
             browser.get(f"{HEAT}figures")
