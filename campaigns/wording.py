@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -11,6 +12,12 @@ from campaigns import ledger, rendering
 from campaigns.campaign import BOUND, EDITABLE, bound_hash, version_saying
 from campaigns.models import Event, Step, Template, Version
 from campaigns.models.words import StepKind, StepState
+
+_NAME = re.compile(r"[a-z0-9-]{1,60}")
+
+
+class WordingError(Exception):
+    """One sentence for a person: why there is no such message, and what to do."""
 
 
 class Overtaken(Exception):
@@ -47,6 +54,20 @@ def save(template: Template, source: str, *, over: str) -> Saved:
     if waiting:
         ledger.bump_stop_signal()
     return Saved(version, version.id != newest.id, waiting)
+
+
+@transaction.atomic
+def create(event: Event, channel: str, name: str, source: str) -> Version:
+    """A new message of the event with its first version. Raises WordingError, and ContentError for its source."""
+    Event.objects.select_for_update(no_key=True).get(id=event.id)
+    if not _NAME.fullmatch(name):
+        raise WordingError("A message's name is 1 to 60 of a-z, 0-9 and the hyphen, such as race-week.")
+    if Template.objects.filter(event=event, channel=channel, name=name).exists():
+        raise WordingError(f"There is a message {channel}/{name} already: give this one another name.")
+    written = as_stored(source)
+    front = rendering.check_source(channel, name, written)
+    made = Template.objects.create(event=event, channel=channel, name=name)
+    return version_saying(made, written, health=front.health)
 
 
 def as_stored(source: str) -> str:

@@ -149,9 +149,12 @@ def _signer(signed: dict[str, Any]) -> str:
 @click.argument("name", metavar="CHANNEL/NAME")
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @click.option("--version", "number", type=int, help="Refuse unless this is the newest version.")
+@click.option("--new", "is_new", is_flag=True, help="Make a message of that name that is not there yet.")
 @output.json_option
 @output.as_option
-def save(slug: str, name: str, file: TextIO, number: int | None, as_json: bool, who: str) -> None:
+def save(
+    slug: str, name: str, file: TextIO, number: int | None, is_new: bool, as_json: bool, who: str
+) -> None:
     """Save FILE (- is standard input) as the newest version of a message.
 
     Its sign-off ends with the version before, and the steps that use it wait for approval again.
@@ -160,7 +163,11 @@ def save(slug: str, name: str, file: TextIO, number: int | None, as_json: bool, 
     from campaigns import audit, content, wording
     from campaigns.cli.event import event_named
 
-    newest = _newest(template_named(event_named(slug), name), number)
+    event = event_named(slug)
+    if is_new:
+        _create(event, name, file, who, as_json=as_json)
+        return
+    newest = _newest(template_named(event, name), number)
     try:
         saved = wording.save(newest.template, file.read(), over=newest.content_hash)
     except (wording.Overtaken, content.ContentError, UnicodeDecodeError) as error:
@@ -175,6 +182,24 @@ def save(slug: str, name: str, file: TextIO, number: int | None, as_json: bool, 
     said = "is saved" if saved.is_new else "says this already"
     waiting = f" These steps wait for approval again: {', '.join(saved.waiting)}." if saved.waiting else ""
     click.echo(f"{name}, version {saved.version.number}, {said}.{waiting}")
+
+
+def _create(event: Event, name: str, file: TextIO, who: str, *, as_json: bool) -> None:
+    from campaigns import audit, content, wording
+    from campaigns.models.words import Channel
+
+    channel, _, short = name.partition("/")
+    if channel not in Channel.values:
+        raise Refused(f"A message is email/NAME or sms/NAME, not '{name}'.")
+    try:
+        made = wording.create(event, channel, short, file.read())
+    except (wording.WordingError, content.ContentError, UnicodeDecodeError) as error:
+        output.refuse(error)
+    audit.record(who, "template.create", event=event.slug, version=made.id)
+    if as_json:
+        output.print_json({"name": name, "version": 1, "new": True, "waiting": []})
+    else:
+        click.echo(f"{name} is there now; no step sends it yet.")
 
 
 @template.command("sign-off")

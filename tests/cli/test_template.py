@@ -188,3 +188,11 @@ def test_a_saved_file_is_a_new_version_that_waits_for_approval(event, loaded, tm
     run("save", event.slug, "email/back-warm-up", file, "--version", 1, code=1)
     file.write_text(source.replace("{{ ", "{{ frist_", 1))
     assert "did you mean" in run("save", event.slug, "email/back-warm-up", file, code=1).output
+
+
+def test_a_new_message_is_made_from_a_file(event, loaded, tmp_path):
+    file = tmp_path / "new.txt"
+    file.write_text("---\ntopic: Parking\npurpose: service\n---\n{{ event_name }}: park at the school.\n")
+    assert "sms/parking is there now" in run("save", event.slug, "sms/parking", file, "--new").output
+    assert "already" in run("save", event.slug, "sms/parking", file, "--new", code=1).output
+    assert "email/NAME or sms/NAME" in run("save", event.slug, "fax/parking", file, "--new", code=1).output

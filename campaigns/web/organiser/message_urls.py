@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns.web.organiser import message_history, message_sign_off, messages
+from campaigns.web.organiser import message_history, message_new, message_sign_off, messages
 
 of_a_message: list[URLPattern | URLResolver] = [
     path("", messages.message, name="message"),
@@ -16,5 +16,6 @@ of_a_message: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", messages.messages, name="messages"),
+    path("new", message_new.new, name="message-new"),
     path("<str:channel>/<str:name>/", include(of_a_message)),
 ]

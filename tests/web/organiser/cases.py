@@ -172,6 +172,7 @@ CASES: dict[str, Case] = {
     "sign-out-everywhere": Case(nothing, posts_only=True, is_page=False),
     "events": Case(nothing, states=("empty", "one")),
     "messages": Case(of_messages, states=("empty", "one", "many")),
+    "message-new": Case(of_messages, states=("empty", "one"), wrong={"name": "No Such Name"}),
     "message": Case(of_a_message, wrong={"source": "---\ntopic: New\n---\n{{ frist_name }}"}),
     "message-edit": Case(of_a_message, posts_only=True, is_page=False),
     "message-frame": Case(of_a_message, is_page=False, query=NEWEST),

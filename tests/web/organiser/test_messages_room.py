@@ -374,3 +374,44 @@ def test_an_owner_does_not_sign(event):
     assert owner.post(at(event, "sign-off"), signature()).status_code == 403
     assert owner.post(at(event, "revoke")).status_code == 403
     assert Version.objects.get(template=email(event)).sign_offs.filter(revoked_at=None).count() == 1
+
+
+# A new message
+
+
+@pytest.mark.parametrize(("channel", "name"), [("email", "yes"), ("sms", "parking-2027")])
+def test_a_new_message_can_be_read_and_sent_to_oneself_at_once(event, browser, channel, name):
+    make_entrant(event)
+    answer = browser.post(
+        f"/e/{event.slug}/messages/new", {"channel": channel, "name": name, "like": ""}, follow=True
+    )
+    page = answer.content.decode()
+    assert "The message is there: write it now." in page
+    assert "sent by no step" in page
+    assert "cannot be sent as it stands" not in page
+    assert AuditEntry.objects.get(act="template.create").who == "edda.writer@example.org"
+
+
+def test_a_new_message_can_begin_as_a_copy_that_needs_its_own_sign_off(event, browser):
+    like = {"channel": "email", "name": "warm-up", "like": "email/back-warm-up"}
+    browser.post(f"/e/{event.slug}/messages/new", like)
+    version = event.templates.get(name="warm-up").versions.get()
+    assert version.source == SOURCE
+    assert version.health
+    assert not version.sign_offs.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": "back-warm-up"}, "There is a message email/back-warm-up already"),
+        ({"name": "No Such Name"}, "1 to 60 of a-z"),
+        ({"name": 'x" {{ 7*7 }}'}, "1 to 60 of a-z"),
+        ({"channel": "sms", "like": "email/back-warm-up"}, "It cannot start from that"),
+    ],
+)
+def test_a_message_that_cannot_be_made_is_told_at_the_field(event, browser, fields, said):
+    before = event.templates.count()
+    given = {"channel": "email", "name": "new", "like": "", **fields}
+    assert said in browser.post(f"/e/{event.slug}/messages/new", given).content.decode()
+    assert event.templates.count() == before
