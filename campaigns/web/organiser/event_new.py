@@ -24,7 +24,7 @@ from campaigns.web.organiser import door
 from campaigns.web.organiser.showing import show_person
 
 RACES = 6
-"""Rows for races; more are added on the event's page."""
+"""Rows for races."""
 
 FIRST = (("Half Marathon", "09:15"), ("10K", "10:00"), ("5K", ""), ("Kids Race", ""))
 """What the first rows suggest."""
@@ -60,10 +60,10 @@ class NewEvent(forms.Form):
         for number in range(RACES):
             name, start = FIRST[number] if number < len(FIRST) else ("", "")
             self.fields[f"race-{number}"] = forms.CharField(
-                max_length=50, required=False, label=f"Race {number + 1}", initial=name if start else ""
+                max_length=50, required=False, label="Name", initial=name if start else ""
             )
             self.fields[f"start-{number}"] = forms.TimeField(
-                required=False, label=f"Start of race {number + 1}", initial=start or None,
+                required=False, label="Start", initial=start or None,
                 widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
             )  # fmt: skip
             self.fields[f"children-{number}"] = forms.BooleanField(
