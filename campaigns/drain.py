@@ -237,13 +237,20 @@ class Drain:
         carrier = self.carrier
         if isinstance(carrier, SmtpChannel):
             return carrier.send(
-                block.emails(self.slice_ends),
+                block.emails(self._until(grant)),
                 signal.may_continue,
                 turns=pacing.turns(grant),
                 handing=lambda key: block.hand(key, self.journal),
             )
         in_turn = pacing.in_turn(block.texts(), units, signal.may_continue, grant)
         return carrier.send(block.noted(in_turn, self.journal), signal.may_continue)
+
+    def _until(self, grant: Grant) -> float:
+        """The monotonic moment after which no further mail of a block is begun.
+
+        Under a rate a block knows how long it takes, and what the slice cut off of its grant would be lost to everyone.
+        """
+        return self.slice_ends + (BLOCK_LASTS if grant.interval else 0.0)
 
     def _note(self, block: Block, outcomes: Iterator[Outcome], signal: StopSignal) -> None:
         """Notes each outcome as it comes; a fault of ours stops the send and is raised when no answer is owed."""

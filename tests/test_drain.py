@@ -31,7 +31,7 @@ from campaigns import campaign, circuit, journal, ledger, rendering, view_link
 from campaigns.block import Block
 from campaigns.channels.outcomes import Outcome
 from campaigns.channels.pacing import Pacing
-from campaigns.drain import Drain, free_slots, hold_slot
+from campaigns.drain import Drain, free_slots, hold_slot, shared_pacing
 from campaigns.journal import Journal, JournalFull
 from campaigns.models import Attempt, Circuit, Delivery, Entrant, Outbox, Step, Suppression
 from campaigns.models.words import Channel
@@ -722,6 +722,16 @@ def test_under_a_rate_all_that_is_granted_is_claimed(box, settings, monkeypatch)
     drain(seconds=20)
     assert len(limits) > 2
     assert [count for count, _ in limits] == [limit for _, limit in limits]
+
+
+def test_under_a_rate_a_slice_that_is_over_still_uses_what_it_was_granted(box, settings):
+    """Cut off with the slice, up to a quarter of the rate was granted and never used."""
+    settings.EMAIL_RATE = 40
+    a_send(30)
+    while not shared_pacing(Channel.EMAIL).grant(1).count:  # a key that Redis does not know yet starts later
+        time.sleep(0.05)
+    assert drain(seconds=0.05) is True
+    assert len(box.emails) == 10  # a quarter of a second's worth
 
 
 # Answers are written down while their block goes on
