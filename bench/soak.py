@@ -67,7 +67,7 @@ class Year:
         self.drains = {channel: Drain(channel) for channel in Channel}
         self.faults: dict[str, int] = {}
         self.notes: list[dict[str, Any]] = []
-        self.expected = 0
+        self.timer: threading.Timer | None = None
 
     def go(self, until: date) -> list[str]:
         """Hour by hour; returns what grew."""
@@ -94,7 +94,9 @@ class Year:
     def _event(self, race: date) -> None:
         from django.db import connection
 
-        connection.close_if_unusable_or_obsolete()
+        if self.timer is not None:
+            self.timer.join()  # a command that is cut off is given again by a person; here there is none
+        connection.close()
         slug = f"race-{race:%m}"
         aid = self.aid
         aid.command(
@@ -163,7 +165,8 @@ class Year:
         name = self.chance.choice(["session", "redis", "killed"])
         self.faults[name] = self.faults.get(name, 0) + 1
         if name == "session":
-            threading.Timer(self.chance.uniform(0.05, 0.5), self._end_sessions).start()
+            self.timer = threading.Timer(self.chance.uniform(0.05, 0.5), self._end_sessions)
+            self.timer.start()
         elif name == "redis":
             redis.Redis.from_url(os.environ["REDIS_URL"]).flushall()
         else:
