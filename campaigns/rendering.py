@@ -250,7 +250,7 @@ def _message(
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def compiled_version(
     version_id: int,
     channel: Channel,
