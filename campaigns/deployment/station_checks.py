@@ -11,15 +11,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from campaigns import contact, ledger
+from campaigns.cli.processes import WORKERS
 from campaigns.deployment.check import Check, good, look, wrong
 from campaigns.models import Event, User
 from campaigns.models.words import CampaignState
 from campaigns.watch import figures, heartbeat
 from campaigns.watch.exposition import journal_room
 from campaigns.watch.trouble import troubles
-
-WORKERS = 3
-"""Processes that listen to Redis: for clock and alerts, for email, for texts."""
 
 ROOM = 1_000_000_000
 """Bytes that should be left for journals: when they cannot be written nothing is sent."""
@@ -77,11 +75,11 @@ def _redis() -> Check:
         listening = sum(one["cmd"] == "brpop" for one in client.client_list())
     except (redis.RedisError, OSError):
         return wrong("workers", "Redis does not answer.", "See that it runs where REDIS_URL says.")
-    if listening < WORKERS:
+    if listening < len(WORKERS):
         return wrong(
             "workers",
-            f"{listening} of {WORKERS} workers listen.",
-            "Start worker-clock, worker-email and worker-sms, or `aidstation run`.",
+            f"{listening} of {len(WORKERS)} workers listen.",
+            "Start worker-clock, worker-email, worker-sms and worker-errands, or `aidstation run`.",
         )
     return good("workers", f"{listening} workers listen.")
 

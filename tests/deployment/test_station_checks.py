@@ -6,6 +6,7 @@ from people import an_event
 from reigate import make_event
 
 from campaigns import circuit, clock, ledger
+from campaigns.cli.processes import WORKERS
 from campaigns.deployment import station_checks
 from campaigns.deployment.check import State
 from campaigns.models import Event, StaffContact, User
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def station(monkeypatch):
     """Everything runs; only who listens to Redis is said, since no worker runs here."""
-    listening = [{"cmd": "brpop"}] * 3
+    listening = [{"cmd": "brpop"}] * len(WORKERS)
     monkeypatch.setattr("redis.Redis.client_list", lambda _self: listening)
     for name in (heartbeat.TICK, "watch", heartbeat.BACKUP):
         heartbeat.beat(name)

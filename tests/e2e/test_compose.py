@@ -13,7 +13,7 @@ import redis
 import yaml
 from station import ROOT, a_step, wait_until
 
-from campaigns.cli.processes import COMMANDS
+from campaigns.cli.processes import COMMANDS, WORKERS
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = {
@@ -66,7 +66,7 @@ def test_its_commands_send_a_campaign_together(station):
     listening = [
         one for one in redis.Redis.from_url(station.redis_url).client_list() if one["cmd"] == "brpop"
     ]
-    assert len(listening) == 3
+    assert len(listening) == len(WORKERS)
 
 
 def started(name: str, station, port: int) -> subprocess.Popen[bytes]:
