@@ -37,6 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
     django.setup()
 
+    from django.contrib.auth.management import create_permissions
+    from django.contrib.contenttypes.management import create_contenttypes
+    from django.db.models.signals import post_migrate
+
+    # Made anew after every flush, they would be there twice once a test puts back what migrations brought.
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(
+        create_permissions, dispatch_uid="django.contrib.auth.management.create_permissions"
+    )
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In parallel runs a file stays together, and so do all tests that start processes: they would slow each other."""

@@ -20,6 +20,7 @@ def browser() -> Client:
 
 @pytest.fixture(autouse=True)
 def empty_redis() -> None:
+    redis_client.client.cache_clear()
     redis_client.client().flushdb()
 
 
