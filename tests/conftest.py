@@ -7,8 +7,11 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from side_by_side import ByGroup, group_of
 
 from campaigns.cli import embedded
 
@@ -34,8 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
         PUBLIC_URL="https://tips.example.org",
     )
     import django
+    from django.conf import settings
 
     django.setup()
+    # In a parallel run the plugin has read the settings before this, with the controller's environment.
+    settings.REDIS_URL = os.environ["REDIS_URL"]
 
     from django.contrib.auth.management import create_permissions
     from django.contrib.contenttypes.management import create_contenttypes
@@ -49,10 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In parallel runs a file stays together, and so do all tests that start processes: they would slow each other."""
-    for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group("e2e" if folder == "e2e" else str(item.path)))
+    """What takes longest begins first, so that no process of a parallel run is left with it at the end."""
+    items.sort(key=lambda item: group_of(item.nodeid) != "e2e")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file stays in one process, and so do all tests that start processes."""
+    return ByGroup(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
