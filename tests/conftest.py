@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from side_by_side import ByGroup, group_of
 
 from campaigns.cli import embedded
