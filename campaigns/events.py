@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import time
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils.text import slugify
 
-from campaigns import clock, revision
+from campaigns import revision
 from campaigns.audience import RESERVED_WORDS
-from campaigns.ledger.moments import Field
-from campaigns.models import Event, Organiser, Race, Step, Wave
-from campaigns.models.words import StepKind, StepState
+from campaigns.models import Event, Organiser, Race, Wave
 
 RACE_NAMES = {"half": "Half Marathon", "10k": "10K", "5k": "5K", "kids": "Kids Race", "marathon": "Marathon"}
 """What a race with one of these short names is called unless somebody calls it otherwise."""
@@ -26,22 +22,6 @@ FOR_CHILDREN = frozenset({"kids"})
 
 class EventError(Exception):
     """One sentence for a person: what cannot be done with this event, and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What becomes of one step when the race moves."""
-
-    step: str
-    channel: str
-    before: datetime | None
-    after: datetime | None
-    stays: bool
-    """It has begun to go out, and its moment would not come again: what was sent stays, the rest is not sent."""
-    asks: bool
-    """It stands approved and would ask for approval again."""
-    too_late: bool
-    """Its moment would be past already, and it has not been sent: nobody gets it."""
 
 
 @transaction.atomic
@@ -93,29 +73,6 @@ def save_waves(race: Race, starts: dict[str, time]) -> list[str]:
     if changed:
         _date_anew(race.event)
     return changed
-
-
-def preview_move(event: Event, day: date, now: datetime | None = None) -> list[Move]:
-    """What `campaign.move_race` would do to each planned step, by its first moment. Changes nothing."""
-    now = now or clock.now()
-    moved = copy.copy(event)
-    moved.date = day
-    field = Field.of(event)
-    shifted = replace(field, event=moved)
-    steps = Step.objects.filter(campaign__event=event, kind=StepKind.PLANNED).exclude(state=StepState.OFF)
-    return [_moved(step, field, shifted, now) for step in steps.order_by("position")]
-
-
-def _moved(step: Step, field: Field, shifted: Field, now: datetime) -> Move:
-    before, after = field.moments(step, now).first, shifted.moments(step, now)
-    begun = step.first_opened_revision is not None
-    past = after.first is not None and after.first <= now
-    return Move(
-        step.name, step.channel, before, after.first,
-        stays=begun and past,
-        asks=step.state in (StepState.APPROVED, StepState.SENDING, StepState.DONE),
-        too_late=not begun and after.last is not None and after.last <= now,
-    )  # fmt: skip
 
 
 def _save_wave(race: Race, name: str, start: time) -> bool:

@@ -2,12 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.web.organiser import entrant, entrants, event_date, event_page, importing, team
+from campaigns.web.organiser import calling_off, entrant, entrants, event_page, importing, team
 
 of_an_event: list[URLPattern | URLResolver] = [
     path("event", event_page.event_page, name="event"),
-    path("event/move", event_date.move, name="event-move"),
-    path("event/cancel", event_date.cancel, name="event-cancel"),
+    path("event/cancel", calling_off.cancel, name="event-cancel"),
     path("people", team.team, name="team"),
     path("entrants", entrants.entrants, name="entrants"),
     path("entrants/waiting", entrants.waiting, name="entrants-waiting"),

@@ -198,7 +198,6 @@ CASES: dict[str, Case] = {
     "report-deliveries": Case(while_sending, is_page=False),
     "event-new": Case(who_may_create, wrong={"name": "", "timezone": "Reigate"}),
     "event": Case(wrong={"colour": "green", "contact_email": "no"}),
-    "event-move": Case(event_with_plan, wrong={"day": "2020-01-01"}),
     "event-cancel": Case(wrong={"typed": "another"}),
     "team": Case(with_colleagues, states=("one", "many"), wrong={"email": "no", "name": ""}),
     "lists": Case(with_a_list, states=("empty", "compared", "done")),

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from people import a_campaign, a_step, an_event, entrants, queue, the_step
+from people import a_campaign, an_event, entrants, queue, the_step
 from pytest_django import DjangoAssertNumQueries
 from signed_in import browser_of, make_user
 
-from campaigns import clock, contact
-from campaigns.models import AuditEntry, Delivery, Event, Step
-from campaigns.models.words import Role, StepState
+from campaigns import contact
+from campaigns.models import AuditEntry, Delivery, Event
+from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -127,55 +127,6 @@ def test_only_owners_settle_for_one_approver(browser: Client, event: Event) -> N
     assert "One person alone can arm" in text_of(post(owner, event, "terms", **terms))
     event.refresh_from_db()
     assert (event.alert_approvers, event.contact_days, event.fact_months) == (1, 60, 12)
-
-
-# Moving
-
-
-def test_the_race_moves_after_a_look_at_what_moves(browser: Client, event: Event) -> None:
-    a_campaign(
-        event, a_step("tip", when="20 days before, 10:00"), a_step("soon", when="90 days before, 10:00")
-    )
-    Step.objects.filter(name="soon").update(first_opened_revision=1, state=StepState.SENDING)
-    day = event.date - timedelta(days=20)
-    path = f"/e/{event.slug}/event/move"
-    page = text_of(browser.get(path, {"day": day.isoformat()}))
-    assert "Tip email" in page
-    assert "moves, and asks for approval" in page
-    assert "what was sent stays sent" in page
-    event.refresh_from_db()
-    assert event.date != day
-    seen = f"{event.date}>{day}"
-    answer = browser.post(path, {"day": day.isoformat(), "seen": seen}, follow=True)
-    assert "2 steps ask for approval again" in text_of(answer)
-    event.refresh_from_db()
-    assert event.date == day
-    assert acts()[0][0] == "event.move"
-
-
-def test_a_move_that_was_looked_at_before_somebody_else_moved_it_is_looked_at_again(
-    browser: Client, event: Event
-) -> None:
-    first = event.date
-    Event.objects.filter(pk=event.pk).update(date=first + timedelta(days=7))
-    day = first + timedelta(days=14)
-    answer = browser.post(f"/e/{event.slug}/event/move", {"day": day.isoformat(), "seen": f"{first}>{day}"})
-    assert "Move it to" in text_of(answer)
-    event.refresh_from_db()
-    assert event.date == first + timedelta(days=7)
-
-
-def test_what_would_be_too_late_is_said(browser: Client, event: Event) -> None:
-    a_campaign(event, a_step("tip", when="20 days before, 10:00"))
-    day = clock.now().date() + timedelta(days=2)
-    page = text_of(browser.get(f"/e/{event.slug}/event/move", {"day": day.isoformat()}))
-    assert "nobody gets it" in page
-
-
-@pytest.mark.parametrize("day", ["2020-01-01", "soon", ""])
-def test_a_day_that_is_past_or_none_is_refused(browser: Client, event: Event, day: str) -> None:
-    answer = browser.get(f"/e/{event.slug}/event/move", {"day": day})
-    assert answer.status_code == 422
 
 
 # Calling off
