@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
 from django.conf import settings
 
@@ -15,6 +14,7 @@ from campaigns import alerts, clock, contact, providers, staff_mail
 from campaigns.alerts import reaching, testing
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.channels.twilio_look_ups import LookUpFailed
+from campaigns.checking import Check, State
 from campaigns.models import Answer, Circuit, Event, StaffContact
 from campaigns.models.words import Channel
 from campaigns.watch import heartbeat
@@ -30,24 +30,6 @@ WORDS = """Hello {name},
 
 this is a test. If there is an alert at {event}, its test reaches you at this address. There is nothing to do.
 """
-
-
-class State(StrEnum):
-    """How far one thing is."""
-
-    READY = "ready"
-    LOOK = "look"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that has to be right on race day: how it stands in a sentence, and what to do about it."""
-
-    name: str
-    state: State
-    words: str
-    cure: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +105,7 @@ def _clock() -> Check:
         return Check(
             "Clock", State.WRONG, f"The clock {since}.", "See that the scheduler and the workers run."
         )
-    return Check("Clock", State.READY, f"Runs; it last looked {max(0, round(age))} s ago.")
+    return Check("Clock", State.GOOD, f"Runs; it last looked {max(0, round(age))} s ago.")
 
 
 def _sender(channel: Channel, stopped: dict[str, str]) -> Check:
@@ -138,7 +120,7 @@ def _sender(channel: Channel, stopped: dict[str, str]) -> Check:
         return Check(
             name, State.LOOK, "Twilio cannot reach us to report back.", "Set PUBLIC_URL to our own address."
         )
-    return Check(name, State.READY, f"Ready, from {_from(channel)}.")
+    return Check(name, State.GOOD, f"Ready, from {_from(channel)}.")
 
 
 def _from(channel: Channel) -> str:
@@ -155,7 +137,7 @@ def _credit(answer: Answer | None, now: datetime) -> Check:
         )
     if not answer.good:
         return Check("Credit for texts", State.WRONG, answer.words, "Top the account up, then ask again.")
-    return Check("Credit for texts", State.READY, answer.words)
+    return Check("Credit for texts", State.GOOD, answer.words)
 
 
 def _phones(event: Event, now: datetime) -> Check:
@@ -169,7 +151,7 @@ def _phones(event: Event, now: datetime) -> Check:
         return Check(
             "Addresses", State.LOOK, words, "Look at the entrants without a usable mobile or address."
         )
-    return Check("Addresses", State.READY, words)
+    return Check("Addresses", State.GOOD, words)
 
 
 def _contact(event: Event) -> Check:
@@ -177,21 +159,23 @@ def _contact(event: Event) -> Check:
         who = event.contact_email or "nobody"
         return Check(
             "Replies", State.LOOK, f"They go to {who}; nobody has confirmed to read them.",
-            f"Run `aidstation event contact {event.slug} --ask`.",
+            "Confirm it on the page of the event.",
         )  # fmt: skip
-    return Check("Replies", State.READY, f"They go to {event.contact_email}, which is read.")
+    return Check("Replies", State.GOOD, f"They go to {event.contact_email}, which is read.")
 
 
 def _staff(staff: Sequence[StaffContact], answer: Answer | None, now: datetime) -> Check:
     if not staff:
-        return Check("Staff", State.LOOK, "Nobody gets tests and news.", "Add the people behind the event.")
+        return Check(
+            "Staff", State.LOOK, "Nobody gets tests and news.", "Add the people behind the event on its page."
+        )
     phones = sum(bool(one.mobile) for one in staff)
     words = f"{len(staff)} {'person' if len(staff) == 1 else 'people'}, {phones} with a phone."
     if answer is None or now - answer.at > OLD:
         return Check("Staff", State.LOOK, f"{words} Not tested today.", "Press “Ask and test”.")
     if not answer.good:
         return Check("Staff", State.WRONG, f"{words} {answer.words}", "See to the provider, then test again.")
-    return Check("Staff", State.READY, f"{words} {answer.words}")
+    return Check("Staff", State.GOOD, f"{words} {answer.words}")
 
 
 def _alerts(standing: Sequence[alerts.Standing]) -> Check:
@@ -202,7 +186,7 @@ def _alerts(standing: Sequence[alerts.Standing]) -> Check:
         return Check(
             "Alerts", State.LOOK, f"Not armed: {', '.join(unarmed)}.", "Two people arm them beforehand."
         )
-    return Check("Alerts", State.READY, f"All {len(standing)} are armed.")
+    return Check("Alerts", State.GOOD, f"All {len(standing)} are armed.")
 
 
 def _cost_of_one(event: Event, now: datetime) -> Decimal | None:

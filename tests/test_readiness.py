@@ -12,6 +12,7 @@ from people import an_event, entrants
 from pytest_django.fixtures import Settings
 
 from campaigns import clock, readiness
+from campaigns.checking import State
 from campaigns.cli import main
 from campaigns.models import Answer, AuditEntry, Delivery, Event, StaffContact
 from postbox import Postbox
@@ -48,10 +49,10 @@ def test_the_credit_is_set_against_a_text_to_everybody(
 ) -> None:
     settings.SMS_PRICE = Decimal("0.05")
     assert readiness.ask_credit(event).words == "500.00 GBP left; one text to everybody costs about 0.10."
-    assert state_of(event, "Credit for texts").state == readiness.State.READY
+    assert state_of(event, "Credit for texts").state == State.GOOD
     settings.SMS_PRICE = Decimal("300")
     readiness.ask_credit(event)
-    assert state_of(event, "Credit for texts").state == readiness.State.WRONG
+    assert state_of(event, "Credit for texts").state == State.WRONG
     assert Answer.objects.count() == 1
 
 
@@ -80,7 +81,7 @@ def test_a_test_that_did_not_leave_is_wrong(event: Event, box: Postbox) -> None:
     readiness.test_staff(event)
     staff = state_of(event, "Staff")
     assert (staff.state, staff.words) == (
-        readiness.State.WRONG,
+        State.WRONG,
         "2 people, 2 with a phone. 2 of 3 tests left.",
     )
 
@@ -104,5 +105,5 @@ def test_the_command_says_it_and_exits_3_when_something_is_wrong(event: Event, b
     done = CliRunner().invoke(main, ["alert", "ready", "reigate", "--ask", "--as", "ann@example.org"])
     assert done.exit_code == 3
     assert "wrong  Clock: The clock has never run. See that the scheduler and the workers run." in done.output
-    assert "ready  Staff: 2 people, 2 with a phone. 3 of 3 tests left." in done.output
+    assert "good   Staff: 2 people, 2 with a phone. 3 of 3 tests left." in done.output
     assert AuditEntry.objects.get(act="event.ready").detail == {"sent": 3, "failed": 0}

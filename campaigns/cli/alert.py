@@ -109,6 +109,7 @@ def ready(slug: str, ask: bool, as_json: bool, who: str) -> None:
     """Say whether event SLUG is ready for race day, and what stands in the way; exits 3 when something is wrong."""
     prepare()
     from campaigns import clock, readiness
+    from campaigns.checking import State
     from campaigns.cli.event import event_named
 
     event = event_named(slug)
@@ -122,11 +123,11 @@ def ready(slug: str, ask: bool, as_json: bool, who: str) -> None:
         output.print_json({"event": slug, "checks": found})
     for one in [] if as_json else checks:
         click.secho(f"{one.state:<6} {one.name}: {one.words} {one.cure}".rstrip(), fg=_COLOURS[one.state])
-    if any(one.state == readiness.State.WRONG for one in checks):
+    if any(one.state == State.WRONG for one in checks):
         raise click.exceptions.Exit(3)
 
 
-_COLOURS = {"ready": "green", "look": "yellow", "wrong": "red"}
+_COLOURS = {"good": "green", "look": "yellow", "wrong": "red"}
 
 
 def _ask(event: Event, who: str) -> None:

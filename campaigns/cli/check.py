@@ -13,7 +13,7 @@ from campaigns.cli import output, ready
 from campaigns.cli.output import Refused
 
 if TYPE_CHECKING:
-    from campaigns.deployment.check import Check
+    from campaigns.checking import Check
 
 MARKS = {"good": "[green]good[/]", "look": "[yellow]look[/]", "wrong": "[red]WRONG[/]"}
 
@@ -55,8 +55,8 @@ def _all(deploy: bool) -> Iterator[Check]:
 def _station() -> Iterator[Check]:
     from django.db import Error
 
+    from campaigns.checking import wrong
     from campaigns.deployment import station_checks
-    from campaigns.deployment.check import wrong
 
     try:
         yield from station_checks.checks()

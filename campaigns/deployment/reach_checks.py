@@ -18,7 +18,7 @@ from campaigns.channels.outcomes import ChannelDown
 from campaigns.channels.smtp_connection import open_connection
 from campaigns.channels.smtp_url import parse_email_url
 from campaigns.channels.twilio_look_ups import LookUpFailed
-from campaigns.deployment.check import Check, good, look, wrong
+from campaigns.checking import Check, good, look, wrong
 from campaigns.models.words import Channel
 from campaigns.preflight import sender
 from campaigns.preflight.findings import Severity

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from campaigns import providers
-from campaigns.deployment.check import Check, good, look, wrong
+from campaigns.checking import Check, good, look, wrong
 from campaigns.models.words import Channel
 from config import environment
 

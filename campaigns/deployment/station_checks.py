@@ -11,8 +11,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from campaigns import contact, ledger
+from campaigns.checking import Check, good, look, wrong
 from campaigns.cli.processes import WORKERS
-from campaigns.deployment.check import Check, good, look, wrong
 from campaigns.models import Event, User
 from campaigns.models.words import CampaignState
 from campaigns.watch import figures, heartbeat

@@ -13,8 +13,8 @@ from time import time
 
 import pytest
 
+from campaigns.checking import State
 from campaigns.deployment import reach_checks
-from campaigns.deployment.check import State
 from campaigns.preflight import sender
 from postbox import Postbox
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from campaigns.checking import State
 from campaigns.deployment import settings_checks
-from campaigns.deployment.check import State
 
 KEY = "k" * 48
 

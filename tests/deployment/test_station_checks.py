@@ -6,9 +6,9 @@ from people import an_event
 from reigate import make_event
 
 from campaigns import circuit, clock, ledger
+from campaigns.checking import State
 from campaigns.cli.processes import WORKERS
 from campaigns.deployment import station_checks
-from campaigns.deployment.check import State
 from campaigns.models import Event, StaffContact, User
 from campaigns.models.words import Channel
 from campaigns.watch import heartbeat
