@@ -33,10 +33,7 @@ def create(
         raise EventError(f"There is already an event '{slug}': choose another short name.")
     made = Event.objects.create(organiser=organiser, slug=slug, name=name, **fields)
     for race in races:
-        if race["slug"] in RESERVED_WORDS:
-            raise EventError(
-                f"A race cannot be called '{race['slug']}', which is a word of audiences: choose another."
-            )
+        _refuse_reserved(race["slug"])
     Race.objects.bulk_create(Race(event=made, **race) for race in races)
     return made
 
@@ -45,6 +42,20 @@ def race_slug(name: str) -> str:
     """The short name of a race, by which audiences speak of it: "half" of Half Marathon."""
     usual = {called.casefold(): slug for slug, called in RACE_NAMES.items()}
     return usual.get(name.strip().casefold()) or slugify(name)[:50].strip("-")
+
+
+@transaction.atomic
+def add_race(event: Event, name: str, start: time, *, for_children: bool, slug: str = "") -> Race:
+    """One more race of an event; its short name is made of its name unless it is given. Raises EventError."""
+    short = slug or race_slug(name)
+    if not short:
+        raise EventError(f"'{name}' has no letters to make a short name of: call the race otherwise.")
+    _refuse_reserved(short)
+    if event.races.filter(slug=short).exists():
+        raise EventError(f"There is a race '{short}' already: change its start instead.")
+    race = Race.objects.create(event=event, slug=short, name=name, start=start, for_children=for_children)
+    _date_anew(event)
+    return race
 
 
 @transaction.atomic
@@ -73,6 +84,11 @@ def save_waves(race: Race, starts: dict[str, time]) -> list[str]:
     if changed:
         _date_anew(race.event)
     return changed
+
+
+def _refuse_reserved(slug: str) -> None:
+    if slug in RESERVED_WORDS:
+        raise EventError(f"A race cannot be called '{slug}', which is a word of audiences: choose another.")
 
 
 def _save_wave(race: Race, name: str, start: time) -> bool:

@@ -95,6 +95,38 @@ def create(
         click.echo(f"Next: aidstation entrants import FILE --event {slug}")
 
 
+@event.command("race")
+@click.argument("slug")
+@click.argument("race_given", metavar="RACE=HH:MM")
+@click.option("--name", "race_name", default="", help="As runners read it, if not the usual name.")
+@click.option("--children", is_flag=True, help="It is for children.")
+@json_option
+@as_option
+def add_race(slug: str, race_given: str, race_name: str, children: bool, as_json: bool, who: str) -> None:
+    """Adds a race to an event: 5k=09:25."""
+    ready.prepare()
+    from django.db import transaction
+
+    from campaigns import audit, events
+
+    [(short, text)] = given.pairs((race_given,), "5k=09:25").items()
+    given.check_slug(short, "the race")
+    name = race_name or events.RACE_NAMES.get(short, short)
+    try:
+        with transaction.atomic():
+            made = events.add_race(
+                event_named(slug), name, given.start(text, f"race {short}"), slug=short,
+                for_children=children or short in events.FOR_CHILDREN,
+            )  # fmt: skip
+            audit.record(who, "event.race", event=slug, race=made.slug)
+    except events.EventError as error:
+        refuse(error)
+    if as_json:
+        print_json(_described(event_named(slug)))
+    else:
+        click.echo(f"{made.name} starts at {made.start:%H:%M}; audiences call it {made.slug}.")
+
+
 @event.command()
 @click.argument("slug")
 @click.argument("race_slug", metavar="RACE")

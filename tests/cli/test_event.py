@@ -276,3 +276,14 @@ def test_suppress_refuses_with_one_sentence_and_changes_nothing(words: tuple[str
 
 def test_the_scopes_are_the_words_of_the_database() -> None:
     assert set(Scope.values) == set(SCOPES)
+
+
+def test_a_race_is_added() -> None:
+    create()
+    added = run(event, "race", "run-reigate-2027", "5k=09:25", "--json")
+    assert added.exit_code == 0, added.output
+    assert Race.objects.get(slug="5k").name == "5K"
+    assert AuditEntry.objects.get(act="event.race").detail == {"race": "5k"}
+    again = run(event, "race", "run-reigate-2027", "5k=09:30")
+    assert (again.exit_code, "There is a race '5k' already" in again.output) == (1, True)
+    assert run(event, "race", "run-reigate-2027", "all=09:30").exit_code == 1

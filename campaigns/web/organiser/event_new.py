@@ -26,8 +26,8 @@ from campaigns.web.organiser.showing import show_person
 RACES = 6
 """Rows for races."""
 
-FIRST = (("Half Marathon", "09:15"), ("10K", "10:00"), ("5K", ""), ("Kids Race", ""))
-"""What the first rows suggest."""
+FIRST = (("half", "09:15"), ("10k", "09:00"), ("5k", "09:25"), ("kids", "12:00"))
+"""What the first rows suggest: the races that the library's plan speaks of, by their short names."""
 
 
 class NewEvent(forms.Form):
@@ -58,16 +58,18 @@ class NewEvent(forms.Form):
         choice.label_from_instance = lambda one: one.name  # type: ignore[method-assign, assignment]
         choice.initial = known.first()
         for number in range(RACES):
-            name, start = FIRST[number] if number < len(FIRST) else ("", "")
+            slug, start = FIRST[number] if number < len(FIRST) else ("", "")
             self.fields[f"race-{number}"] = forms.CharField(
-                max_length=50, required=False, label="Name", initial=name if start else ""
+                max_length=50, required=False, label="Name", initial=events.RACE_NAMES.get(slug, "")
             )
             self.fields[f"start-{number}"] = forms.TimeField(
                 required=False, label="Start", initial=start or None,
                 widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
             )  # fmt: skip
             self.fields[f"children-{number}"] = forms.BooleanField(
-                required=False, label="For children: the address in an entry is the guardian's"
+                required=False,
+                initial=slug in events.FOR_CHILDREN,
+                label="For children: the address in an entry is the guardian's",
             )
 
     @property
@@ -133,8 +135,8 @@ def event_new(request: HttpRequest, user: User) -> HttpResponse:
         except events.EventError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"{made.name} is made, and you own it. Next: bring in the entry list.")
-            return redirect("event", made.slug)
+            messages.success(request, f"{made.name} is made, and you own it. Next, its entry list.")
+            return redirect("list-new", made.slug)
     return show_person(request, user, "event_new.html", status=422 if form.is_bound else 200, form=form)
 
 

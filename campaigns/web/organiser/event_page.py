@@ -102,6 +102,18 @@ class Starts(forms.Form):
         }
 
 
+class NewRace(forms.Form):
+    """One more race of the event."""
+
+    race_name = forms.CharField(max_length=50, label="Name", help_text="As runners read it, such as 5K.")
+    race_start = forms.TimeField(
+        label="Start", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+    race_children = forms.BooleanField(
+        required=False, label="For children: the address in an entry is the guardian's"
+    )
+
+
 class NewWave(forms.Form):
     """A wave of a race with a start of its own."""
 
@@ -206,6 +218,25 @@ def _starts(request: HttpRequest, member: Member) -> HttpResponse:
     return _done(request, member, said)
 
 
+def _race(request: HttpRequest, member: Member) -> HttpResponse:
+    form = NewRace(request.POST)
+    if not form.is_valid():
+        return _shown(request, member, race=form)
+    given = form.cleaned_data
+    try:
+        with transaction.atomic():
+            made = events.add_race(
+                member.event, given["race_name"], given["race_start"], for_children=given["race_children"]
+            )
+            audit.record(member.who, "event.race", event=member.event.slug, race=made.slug)
+    except events.EventError as error:
+        form.add_error("race_name", str(error))
+        return _shown(request, member, race=form)
+    return _done(
+        request, member, f"{made.name} starts at {made.start:%H:%M}. Audiences call it '{made.slug}'."
+    )
+
+
 def _wave(request: HttpRequest, member: Member) -> HttpResponse:
     form = NewWave(member.event, request.POST)
     if not form.is_valid():
@@ -281,6 +312,7 @@ def _contact_confirm(request: HttpRequest, member: Member) -> HttpResponse:
 _ACTS: dict[str, Callable[[HttpRequest, Member], HttpResponse]] = {
     "details": _details,
     "starts": _starts,
+    "race": _race,
     "wave": _wave,
     "staff": _staff_add,
     "staff-remove": _staff_remove,
@@ -300,6 +332,7 @@ def _shown(request: HttpRequest, member: Member, **sent: forms.BaseForm) -> Http
     drawn: dict[str, forms.BaseForm] = {
         "details": Details(instance=event),
         "starts": Starts(event),
+        "race": NewRace(),
         "wave": NewWave(event, auto_id="wave-%s"),
         "staff": Staff(),
         "terms": Terms(instance=event),

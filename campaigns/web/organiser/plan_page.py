@@ -121,7 +121,7 @@ def library(request: HttpRequest, member: Member) -> HttpResponse:
     try:
         _load(member, library_plan())
     except plans.CampaignError as error:
-        return show_empty(request, member, problem=str(error), status=422)
+        return show_empty(request, member, problem=str(error), missing=_missing(member.event), status=422)
     messages.success(
         request, "The library's plan is loaded. Nothing of it is sent before somebody approves it."
     )
@@ -152,8 +152,15 @@ def as_file(request: HttpRequest, member: Member) -> HttpResponse:  # noqa: ARG0
     return answer
 
 
-def show_empty(request: HttpRequest, member: Member, *, problem: str = "", status: int = 200) -> HttpResponse:
-    """The course of an event without a plan: the ways to begin one."""
+def show_empty(
+    request: HttpRequest,
+    member: Member,
+    *,
+    problem: str = "",
+    missing: list[str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The course of an event without a plan: the ways to begin one. `missing`: races that a plan was refused for."""
     plan = library_plan()
     described = {
         "emails": sum(step.channel == "email" for step in plan.steps),
@@ -167,6 +174,7 @@ def show_empty(request: HttpRequest, member: Member, *, problem: str = "", statu
         "course_empty.html",
         status=status,
         problem=problem,
+        missing=missing or [],
         library=described,
         form=PlanFile(),
     )
@@ -184,6 +192,12 @@ def _races_in(plan: Plan) -> list[str]:
         word for step in plan.steps for word in step.audience.replace("(", " ").replace(")", " ").split()
     }
     return sorted(spoken - audience.RESERVED_WORDS)
+
+
+def _missing(event: Event) -> list[str]:
+    """The races that the library's plan speaks of and the event lacks."""
+    known = set(event.races.values_list("slug", flat=True))
+    return [race for race in _races_in(library_plan()) if race not in known]
 
 
 def _has_plan(event: Event) -> bool:

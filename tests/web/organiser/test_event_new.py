@@ -11,7 +11,7 @@ from django.test import Client
 from reigate import make_event
 from signed_in import browser_of, make_user
 
-from campaigns.models import AuditEntry, Event, Organiser, User
+from campaigns.models import AuditEntry, Campaign, Event, Organiser, User
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +21,8 @@ GIVEN = {
     "organiser_name": "Run Reigate Ltd", "race-0": "Half Marathon", "start-0": "09:15", "race-1": "Fun run",
     "start-1": "11:00", "children-1": "on",
 }  # fmt: skip
+
+ONLY_EVENT = {name: value for name, value in GIVEN.items() if name[:4] not in ("race", "star", "chil")}
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def said(answer: Any) -> str:
 
 def test_whoever_makes_an_event_owns_it(browser: Client, maker: User) -> None:
     answer = browser.post("/events/new", GIVEN)
-    assert answer["Location"] == "/e/run-reigate-2028/event"
+    assert answer["Location"] == "/e/run-reigate-2028/entrants/lists/new"
     made = Event.objects.get()
     assert [(race.slug, race.for_children) for race in made.races.order_by("start")] == [
         ("half", False),
@@ -96,3 +98,13 @@ def test_what_cannot_be_is_said_and_nothing_is_made(
     assert why in said(answer)
     assert not Event.objects.exists()
     assert not Organiser.objects.exists()
+
+
+def test_the_suggested_races_take_the_librarys_plan(browser: Client) -> None:
+    page = browser.get("/events/new").content.decode()
+    suggested = dict(re.findall(r'name="((?:race|start)-\d)" value="([^"]+)"', page))
+    kids = {"children-3": "on"}
+    assert browser.post("/events/new", ONLY_EVENT | suggested | kids).status_code == 302
+    assert set(Event.objects.get().races.values_list("slug", flat=True)) == {"half", "10k", "5k", "kids"}
+    browser.post("/e/run-reigate-2028/plan/library")
+    assert Campaign.objects.get().steps.count() > 10

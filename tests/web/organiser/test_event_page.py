@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, time, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -154,3 +155,25 @@ def test_the_page_takes_as_many_queries_for_many_waves_as_for_few(
         event.races.get(slug="half").waves.create(name=f"W{number}", start=time(9, number))
     with django_assert_max_num_queries(9):
         browser.get(f"/e/{event.slug}/event")
+
+
+def test_a_race_is_added_and_dates_the_plan_anew(browser: Client, event: Event) -> None:
+    before = Event.objects.get(pk=event.pk)
+    said = text_of(post(browser, event, "race", race_name="5K", race_start="09:25"))
+    assert "5K starts at 09:25. Audiences call it '5k'." in unescape(said)
+    assert event.races.get(slug="5k").for_children is False
+    after = Event.objects.get(pk=event.pk)
+    assert (after.plan_version, after.revision) == (before.plan_version + 1, before.revision + 1)
+    assert acts() == [("event.race", {"race": "5k"})]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("10K", "There is a race '10k' already"), ("All", "is a word of audiences"), ("!", "no letters")],
+)
+def test_a_race_that_cannot_be_is_refused_at_its_field(
+    browser: Client, event: Event, name: str, why: str
+) -> None:
+    said = unescape(text_of(post(browser, event, "race", race_name=name, race_start="09:25")))
+    assert why in said
+    assert event.races.count() == 3

@@ -48,7 +48,9 @@ def test_one_press_loads_the_librarys_plan(editor: Client, event: Event) -> None
 def test_a_library_plan_for_races_that_are_not_there_says_which(editor: Client, event: Event) -> None:
     answer = editor.post(f"/e/{event.slug}/plan/library")
     assert answer.status_code == 422
-    assert "is not an audience word or a race of this event" in unescape(answer.content.decode())
+    said = unescape(answer.content.decode())
+    assert "The plan speaks of 5k and half, and" in said
+    assert f'href="/e/{event.slug}/event">Add them on the page of the event' in said
     assert not Campaign.objects.exists()
 
 
