@@ -54,7 +54,7 @@ def demo(once: bool, as_json: bool) -> None:
             say(f"Ready after {time.monotonic() - begun:.0f} s. Sending what is due.")
             sent = _watch_until_sent(supervisor, events, time.monotonic())
             # Made before the last lines: who ends the demo on reading them must not meet it half-way through this.
-            colleagues = [] if once else _colleagues(events)
+            colleagues = [] if once else _colleagues()
             _report(places, events, sent, as_json=as_json)
             if not once:
                 _say_who_signs_in(places, colleagues)
@@ -179,16 +179,19 @@ def _watch_until_sent(supervisor: Supervisor, events: list[Event], since: float)
     raise output.Refused(f"After {PATIENCE:.0f} s messages are still on their way: see `aidstation status`.")
 
 
-def _colleagues(events: list[Event]) -> list[str]:
+def _colleagues() -> list[str]:
     from campaigns.cli import demo_story
 
-    return list(demo_story.colleagues(events))
+    return list(demo_story.colleagues())
 
 
 def _say_who_signs_in(places: Places, colleagues: list[str]) -> None:
     click.echo(f"\nSign in at {places.web}/sign-in as one of these (address, password):")
     for line in colleagues:
         click.echo(f"  {line}")
+    click.echo(
+        "Reigate Hill Run waits there: bring in a list (tests/data/lets_do_this_start_list.csv) and start it."
+    )
 
 
 def _draw(line: str) -> None:

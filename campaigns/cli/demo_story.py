@@ -1,4 +1,5 @@
-"""The demo's two events: Run Reigate 47 days off with the sample entry list, and an invented race that is today.
+"""The demo's events: Run Reigate 47 days off with the sample entry list, an invented race that is today, and one
+that nothing is done for yet, to try the pages on.
 
 Only what the demo made before is ever removed: its organiser is called `demo`.
 """
@@ -22,6 +23,7 @@ from campaigns.models import (
     Event,
     Organiser,
     Race,
+    StaffContact,
     Step,
     User,
     Version,
@@ -42,10 +44,12 @@ LIBRARY = Path(__file__).resolve().parent.parent / "library"
 SAMPLE = settings.BASE_DIR / "tests" / "data" / "lets_do_this_start_list.csv"
 
 COLLEAGUES = (
-    ("robin@example.org", "Robin Ashdown", (Role.OWNER, Role.REVIEWER)),
-    ("sam@example.org", "Sam Colley", (Role.APPROVER,)),
+    ("robin@example.org", "Robin Ashdown", "+447700900871", (Role.OWNER, Role.REVIEWER)),
+    ("sam@example.org", "Sam Colley", "+447700900872", (Role.APPROVER,)),
 )
 """Two, for what one person alone may not do; anybody at this machine may be both."""
+
+SLUGS = ("run-reigate", "race-today", "try-it")
 
 STARTS = {"half": time(9, 15), "10k": time(9, 0), "5k": time(9, 25), "kids": time(12, 0)}
 NAMES = {"half": "Half Marathon", "10k": "10K", "5k": "5K", "kids": "Kids Race"}
@@ -57,15 +61,17 @@ class NotTheDemos(Exception):
 
 
 def tell() -> list[Event]:
-    """Makes both events anew, imports their lists, and approves and starts their plans. Raises NotTheDemos."""
+    """Makes the events anew; imports, approves and starts those it returns. Raises NotTheDemos."""
     organiser, _ = Organiser.objects.get_or_create(slug="demo", defaults={"name": "Run Reigate (demo)"})
     _forget(organiser)
+    _to_try(organiser)
     return [_run_reigate(organiser), _race_today(organiser)]
 
 
-def colleagues(events: list[Event]) -> list[str]:
+def colleagues() -> list[str]:
     """The people who can sign in to the demo, each under a password of this run; returns "address password"."""
-    return [_colleague(email, name, roles, events) for email, name, roles in COLLEAGUES]
+    events = list(Event.objects.filter(organiser__slug="demo"))
+    return [_colleague(email, name, roles, events) for email, name, _, roles in COLLEAGUES]
 
 
 def _colleague(email: str, name: str, roles: tuple[Role, ...], events: list[Event]) -> str:
@@ -80,7 +86,7 @@ def _colleague(email: str, name: str, roles: tuple[Role, ...], events: list[Even
 
 
 def _forget(organiser: Organiser) -> None:
-    taken = Event.objects.filter(slug__in=("run-reigate", "race-today")).exclude(organiser=organiser).first()
+    taken = Event.objects.filter(slug__in=SLUGS).exclude(organiser=organiser).first()
     if taken:
         raise NotTheDemos(
             f"There is an event '{taken.slug}' that the demo did not make: "
@@ -98,17 +104,36 @@ def _forget(organiser: Organiser) -> None:
 
 def _run_reigate(organiser: Organiser) -> Event:
     """47 days off, so that the back warm-up is due now; the demo brings hydration forward to the same minute."""
-    now = clock.now().astimezone(ZoneInfo(ZONE))
-    day = now + timedelta(days=DAYS_OFF)
-    event = _event(organiser, "run-reigate", f"Run Reigate {day.year}", day)
-    _races(event, STARTS, WAVES)
+    event = _event_47_days_off(organiser, "run-reigate", "Run Reigate")
     import_list(SAMPLE, event, who=WHO)
-    plan = _library_plan()
+    _start(event, _plan_due_now())
+    return event
+
+
+def _to_try(organiser: Organiser) -> None:
+    """Nobody is entered and nothing is approved: the rest is done in the pages, and some of it goes out at once."""
+    event = _event_47_days_off(organiser, "try-it", "Reigate Hill Run")
+    for email, name, mobile, _ in COLLEAGUES:
+        StaffContact.objects.create(event=event, name=name, email=email, mobile=mobile)
+    _load(event, _plan_due_now())
+
+
+def _event_47_days_off(organiser: Organiser, slug: str, name: str) -> Event:
+    day = clock.now().astimezone(ZoneInfo(ZONE)) + timedelta(days=DAYS_OFF)
+    event = _event(organiser, slug, f"{name} {day.year}", day)
+    _races(event, STARTS, WAVES)
+    return event
+
+
+def _plan_due_now() -> Plan:
+    """The library's plan with some steps brought forward to this minute.
+
+    Quiet hours are off so that the demo texts at any time of day; nobody real is woken.
+    """
+    now, plan = clock.now().astimezone(ZoneInfo(ZONE)), _library_plan()
     this_minute = DaysFromRace(-DAYS_OFF, time(now.hour, now.minute))
     steps = tuple(replace(step, when=this_minute) if step.name in AT_ONCE else step for step in plan.steps)
-    # Quiet hours are off so that the demo texts at any time of day; nobody real is woken.
-    _start(event, replace(plan, steps=steps, quiet_hours=None))
-    return event
+    return replace(plan, steps=steps, quiet_hours=None)
 
 
 def _race_today(organiser: Organiser) -> Event:
@@ -151,10 +176,15 @@ def _library_plan() -> Plan:
     return load_plan(file.read_text(encoding="utf-8"), file=file.name)
 
 
-def _start(event: Event, plan: Plan) -> None:
+def _load(event: Event, plan: Plan) -> Campaign:
     sources = campaign.Sources(settings.BASE_DIR / "templates")
     loaded = campaign.load(event, plan, sources, rendering.check_source)
     _sign(event)
+    return loaded
+
+
+def _start(event: Event, plan: Plan) -> None:
+    loaded = _load(event, plan)
     campaign.approve(loaded, WHO, [])
     loaded.refresh_from_db()
     campaign.start(loaded)
