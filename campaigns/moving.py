@@ -9,8 +9,8 @@ from enum import StrEnum
 from campaigns import clock, tallies
 from campaigns.campaign import MOVABLE
 from campaigns.ledger.moments import Field
-from campaigns.models import Event, Step, Tally
-from campaigns.models.words import DeliveryState, StepKind, StepState
+from campaigns.models import Event, Step
+from campaigns.models.words import StepKind, StepState
 
 
 class Fate(StrEnum):
@@ -48,7 +48,7 @@ def foresee_move(event: Event, day: date) -> list[Moved]:
     now, here = clock.now(), Field.of(event)
     there = Field(_on(event, day), here.races, here.waves)
     steps = list(Step.objects.filter(campaign__event=event, kind=StepKind.PLANNED).order_by("position"))
-    sent = {step for step, tally in tallies.of(steps).items() if _some_left(tally)}
+    sent = {step for step, tally in tallies.of(steps).items() if tallies.left_here(tally)}
     found = [_moved(step, here, there, now, sent=step.id in sent) for step in steps]
     return sorted(found, key=lambda one: one.at or now)
 
@@ -62,14 +62,6 @@ def _on(event: Event, day: date) -> Event:
     """The event as if it were on that day; never saved."""
     values = {field.attname: getattr(event, field.attname) for field in event._meta.concrete_fields}
     return Event(**(values | {"date": day}))
-
-
-def _some_left(tally: Tally) -> bool:
-    """Whether a provider took some of the messages."""
-    states = tallies.states(tally)
-    return any(
-        states.get(word) for word in (*tallies.HANDED_OVER, DeliveryState.UNCERTAIN, DeliveryState.UNKNOWN)
-    )
 
 
 def _moved(step: Step, here: Field, there: Field, now: datetime, *, sent: bool) -> Moved:

@@ -13,6 +13,7 @@ from django.db import connection
 
 from campaigns import clock
 from campaigns.models import Step, Tally
+from campaigns.models.words import DeliveryState
 
 EVERY = 2.0
 """Seconds between two counts of a step that moves."""
@@ -79,6 +80,12 @@ def of(steps: Iterable[Step]) -> dict[int, Tally]:
 def states(tally: Tally) -> dict[str, int]:
     """Deliveries by shown state, over all channels."""
     return _summed(tally.counts)
+
+
+def left_here(tally: Tally) -> int:
+    """How many messages a provider took or may have taken."""
+    found = states(tally)
+    return sum(found.get(word, 0) for word in (*HANDED_OVER, DeliveryState.UNCERTAIN, DeliveryState.UNKNOWN))
 
 
 def reasons(tally: Tally) -> dict[str, int]:

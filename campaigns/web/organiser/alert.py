@@ -244,7 +244,8 @@ def _send(request: HttpRequest, member: Member, found: Alert) -> HttpResponse:
         messages.info(request, f"This is the same press as that of {at}: it goes out once.")
     else:
         reached = " and ".join(
-            f"{one.entrants:,} by {words.CHANNELS[one.channel]}" for one in pressed.sendings
+            f"{words.count(one.entrants, 'entrant')} by {words.CHANNELS[one.channel]}"
+            for one in pressed.sendings
         )
         messages.success(request, f"{words.topic(found.name)} is on its way to {reached}.")
     return redirect("alert", member.event.slug, found.name)

@@ -54,6 +54,9 @@ class Choice(forms.Form):
 @page(Power.SEE)
 def approve(request: HttpRequest, member: Member) -> HttpResponse:
     """`/e/<slug>/approve`: what waits, what is approved, and whether the campaign runs."""
+    if not Campaign.objects.filter(event=member.event).exists():
+        messages.info(request, "There is no plan yet to approve: begin one here.")
+        return redirect("course", member.event.slug)
     campaign = campaign_of(member)
     if request.method == "POST" and request.POST.get("act") in ACTS:
         return ACTS[request.POST["act"]](request, member, campaign)

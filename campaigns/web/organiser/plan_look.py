@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from markupsafe import Markup
 
-from campaigns import ledger
+from campaigns import ledger, tallies
 from campaigns.alerts import Arming, arming
 from campaigns.ledger.moments import Field
 from campaigns.models import Alert, Campaign, Event, Step
@@ -88,7 +88,8 @@ def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
     field = Field.of(event)
     steps = list(campaign.steps.exclude(kind=StepKind.ALERT))
     sizes = audience_sizes(event, steps, field)
-    looks = [_step(step, field, campaign, now, sizes[step.id]) for step in steps]
+    went = _went(steps)
+    looks = [_step(step, field, campaign, now, sizes[step.id], went.get(step.id)) for step in steps]
     planned = [one for one in looks if one.step.kind == StepKind.PLANNED]
     caught = [one for one in looks if one.step.kind == StepKind.CATCH_UP and one.state != "off"]
     planned.sort(key=lambda one: (one.at or now, one.step.position))
@@ -98,7 +99,8 @@ def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
 def one(event: Event, campaign: Campaign, step: Step, now: datetime) -> StepLook:
     """One step by itself."""
     field = Field.of(event)
-    return _step(step, field, campaign, now, audience_sizes(event, [step], field)[step.id])
+    size = audience_sizes(event, [step], field)[step.id]
+    return _step(step, field, campaign, now, size, _went([step]).get(step.id))
 
 
 def drawn(event: Event, plan: PlanLook, now: datetime) -> Markup:
@@ -123,17 +125,25 @@ def audience_sizes(event: Event, steps: Sequence[Step], field: Field) -> dict[in
     return held[1]
 
 
-def _step(step: Step, field: Field, campaign: Campaign, now: datetime, size: int) -> StepLook:
+def _went(steps: Sequence[Step]) -> dict[int, int]:
+    """How many messages of each step that is done have left."""
+    done = [step for step in steps if step.state == StepState.DONE]
+    return {step: tallies.left_here(tally) for step, tally in tallies.of(done).items()}
+
+
+def _step(
+    step: Step, field: Field, campaign: Campaign, now: datetime, size: int, went: int | None
+) -> StepLook:
     moments = field.moments(step, now) if step.kind == StepKind.PLANNED else None
     due = moments.due if moments else []
     over = bool(moments and moments.last and moments.last <= now)
     stands = step.approved_recipients is not None and step.state not in (StepState.WAITING, StepState.DRAFT)
     return StepLook(
         step,
-        _state(step, campaign, over=over),
+        "missed" if went == 0 else _state(step, campaign, over=over),
         min(due, default=None),
         max(due, default=None),
-        step.approved_recipients if stands and step.approved_recipients is not None else size,
+        went or (step.approved_recipients if stands and step.approved_recipients is not None else size),
         reverse("step", args=[field.event.slug, step.name]),
     )
 

@@ -14,6 +14,7 @@ from campaigns import alerts, audit, campaign, clock, live, readiness
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.alerts import Standing
+from campaigns.checking import State
 from campaigns.ledger.moments import Field
 from campaigns.models import Event, Step
 from campaigns.models.words import Channel, StepKind, StepState
@@ -40,8 +41,8 @@ def race_day(request: HttpRequest, member: Member) -> HttpResponse:
     known = alerts.known(event, now)
     return show(
         request, member, "race_day.html", checks=checks, warnings=warnings, alerts=standing,
-        wrong=[one for one in checks if one.state == readiness.State.WRONG],
-        look=[one for one in checks if one.state == readiness.State.LOOK],
+        wrong=[one for one in checks if one.state == State.WRONG],
+        look=[one for one in checks if one.state == State.LOOK],
         mailed=known[Channel.EMAIL].entrants, texted=known[Channel.SMS].entrants,
         followed=_followed(standing, now), soon=_soon(event, now), **_figures(member, now),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from django.test import Client
 from people import a_step, load
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
-from reigate import dump, make_entrant, make_event
+from reigate import dump, make_entrant, make_event, make_organiser
 from signed_in import browser_of, make_user
 from web.organiser.plans import look_of, plan_of
 
@@ -65,6 +65,12 @@ def read(browser: Client, address: str) -> str:
 
 def press(browser: Client, address: str) -> str:
     return unescape(browser.post(address, follow=True).content.decode())
+
+
+def test_without_a_plan_it_leads_to_where_one_begins() -> None:
+    bare = make_event("bare", make_organiser("other", "Other Races"))
+    answer = browser_of(make_user(bare, Role.APPROVER)).get("/e/bare/approve", follow=True)
+    assert "There is no plan yet to approve: begin one here." in answer.content.decode()
 
 
 def test_what_waits_can_be_chosen(approver: Client, event: Event) -> None:

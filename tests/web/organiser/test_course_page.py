@@ -16,7 +16,7 @@ from signed_in import browser_of, make_user
 from web.organiser.plans import TWO, plan_of
 
 from campaigns import campaign
-from campaigns.models import Campaign, Event, Race
+from campaigns.models import Campaign, Event, Race, Tally
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +117,21 @@ def test_an_approved_count_stays_while_the_audience_grows() -> None:
     make_entrant(event)
     page = course_of(event)
     assert "Email to 366 people ·" in page
+
+
+def test_a_step_that_was_too_late_for_everybody_is_not_called_sent() -> None:
+    event = make_event()
+    tip = live(event).steps.get(name="tip")
+    tip.state, tip.opened_revision = "done", event.revision
+    tip.save()
+    for state, said in (
+        ("skipped", "· missed: reaches nobody"),
+        ("sent", "Email to 1 person as things stand · sent"),
+    ):
+        kept = {"counts": {"email": {state: 1}}, "counted_at": AT, "rest_s": 2, "calm_s": 2, "look_at": AT}
+        Tally.objects.update_or_create(step=tip, defaults=kept)
+        page = " ".join(course_of(event).split())
+        assert said in page
 
 
 def test_a_name_is_never_markup() -> None:

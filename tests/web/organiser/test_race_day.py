@@ -16,6 +16,7 @@ from signed_in import browser_of, make_user
 from web.organiser.race_days import press, with_alerts
 
 from campaigns import alerts, clock, readiness
+from campaigns.checking import Check, State
 from campaigns.models import Answer, AuditEntry, Circuit, Event, Release, User
 from campaigns.models.words import Role
 from campaigns.watch import heartbeat
@@ -66,6 +67,21 @@ def test_the_page_names_what_is_wrong_with_its_cure(event: Event) -> None:
     said = text_of(browser_of(approver(event)))
     assert "The clock has never run. See that the scheduler and the workers run." in said
     assert "TWILIO_ACCOUNT_SID is not set" in said
+
+
+@pytest.mark.parametrize(
+    ("alerts_", "sentence"), [("", "There is no alert to send"), ("yes", "none of 3 is armed")]
+)
+def test_without_an_armed_alert_it_does_not_say_ready_to_send(
+    event: Event, monkeypatch: pytest.MonkeyPatch, alerts_: str, sentence: str
+) -> None:
+    if alerts_:
+        with_alerts(event)
+    monkeypatch.setattr(readiness, "_clock", lambda: Check("Clock", State.GOOD, "Runs."))
+    monkeypatch.setattr(readiness, "_sender", lambda *_: Check("Texts", State.GOOD, "Ready."))
+    said = text_of(browser_of(approver(event)))
+    assert sentence in said
+    assert "Ready to send" not in said
 
 
 def test_all_is_ready_only_when_all_is(event: Event, settings: Settings) -> None:
@@ -181,7 +197,7 @@ def test_the_panel_names_numbers_duration_and_cost(event: Event, settings: Setti
     settings.SMS_RATE, settings.SMS_PRICE = 0.01, Decimal("0.04")
     with_alerts(event, "armed")
     said = text_of(browser_of(approver(event)), HEAT)
-    assert "1 text at 0.01 a second: 2 minutes, about 0.04" in said
+    assert "1 text at 0.01 a second: 2 minutes, for 1 entrant, about 0.04" in said
     assert "The first leave at once, the last at about" in said
 
 
@@ -189,7 +205,7 @@ def test_a_press_sends_to_everyone_and_wakes_the_drains(event: Event, nobody_wok
     with_alerts(event, "armed")
     browser = browser_of(approver(event, name="Pat Presser"))
     answer = browser.post(HEAT, send_words(browser), follow=True)
-    assert "Heat is on its way to 1 by email and 1 by text." in answer.content.decode()
+    assert "Heat is on its way to 1 entrant by email and 1 entrant by text." in answer.content.decode()
     assert {"email", "sms"} <= set(nobody_woken)
     release = Release.objects.get()
     assert release.pressed_by == "pat.presser@example.org"
@@ -204,6 +220,20 @@ def test_a_repeated_press_is_the_same_press(event: Event) -> None:
     browser.post(HEAT, words)
     Release.objects.update(pressed_at=clock.now() - timedelta(minutes=30), values={"temp": "10"})
     again = browser.post(HEAT, words, follow=True)
+    assert "it goes out once" in again.content.decode()
+    assert Release.objects.count() == 1
+
+
+def test_a_page_loaded_after_the_press_neither_sends_twice_nor_looks_as_if_nothing_had_left(
+    event: Event,
+) -> None:
+    with_alerts(event, "armed")
+    browser = browser_of(approver(event))
+    browser.post(HEAT, send_words(browser))
+    said = text_of(browser, HEAT)
+    assert "Send it now" not in said
+    assert "Send it again only if they are to get it twice" in said
+    again = browser.post(HEAT, send_words(browser), follow=True)
     assert "it goes out once" in again.content.decode()
     assert Release.objects.count() == 1
 
