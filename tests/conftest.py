@@ -46,11 +46,25 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.contrib.contenttypes.management import create_contenttypes
     from django.db.models.signals import post_migrate
 
-    # Made anew after every flush, they would be there twice once a test puts back what migrations brought.
+    # A test that commits ends with empty tables, and Django says so by this signal: what migrations brought comes back
+    # for whichever test is next. Permissions would be made as well, which nothing here asks for.
     post_migrate.disconnect(create_contenttypes)
     post_migrate.disconnect(
         create_permissions, dispatch_uid="django.contrib.auth.management.create_permissions"
     )
+    post_migrate.connect(_bring_back)
+
+
+def _bring_back(app_config: Any, **_: Any) -> None:
+    """The rows that migrations insert (0002_guards)."""
+    if app_config.label != "campaigns":
+        return
+    from campaigns.models import Circuit, StopSignal
+    from campaigns.models.words import Channel
+
+    StopSignal.objects.get_or_create(id=1)
+    for channel in Channel:
+        Circuit.objects.get_or_create(channel=channel)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -37,7 +37,7 @@ from campaigns.models import Attempt, Circuit, Delivery, Entrant, Outbox, Step, 
 from campaigns.models.words import Channel
 from postbox import Postbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 MINUTE = timedelta(minutes=1)
 TEXT = {"channel": "sms", "template": "hydration"}

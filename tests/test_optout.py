@@ -293,7 +293,7 @@ def at_once(*acts: Callable[[], bool]) -> list[bool]:
         return list(pool.map(on_own_connection, acts))
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_many_presses_at_once_are_one_stop() -> None:
     event = make_event()
     family = [make_entrant(event) for _ in range(6)]
@@ -314,7 +314,7 @@ def before_the_commit_of(first: Callable[[], bool], second: Callable[[], bool]) 
         return waiting.result()[0]
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_press_during_an_undo_is_not_lost() -> None:
     entrant = make_entrant(make_event())
     optout.stop_tips_by_email(entrant)
@@ -326,14 +326,14 @@ def test_a_press_during_an_undo_is_not_lost() -> None:
     assert not {EMAIL_TIPS, EMAIL_SPONSOR} & granted(entrant)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_stops_at_once_withdraw_a_consent_once() -> None:
     entrant = make_entrant(make_event())
     before_the_commit_of(lambda: optout.stop_all_texts(entrant), lambda: optout.stop_tips_by_text(entrant))
     assert ConsentEvent.objects.filter(channel="sms", purpose="tips", granted=False).count() == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_presses_and_undos_at_once_never_end_half_done() -> None:
     entrant = make_entrant(make_event())
 

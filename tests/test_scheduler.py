@@ -74,7 +74,7 @@ def test_a_tick_run_twice_is_run_once(db):
     assert [*Delivery.objects.values(), *Outbox.objects.values(), *Step.objects.values()] == before
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_ticks_at_once_open_and_sweep_once():
     event = an_event()
     loaded = a_campaign(event, a_step(), a_step("earlier", when="48 days before, 10:00", latest="3 days"))

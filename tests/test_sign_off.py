@@ -104,7 +104,7 @@ def test_signing_again_replaces_the_sign_off_and_keeps_its_story(db):
     ]
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_who_sign_at_once_leave_one_sign_off_standing():
     version = the_version(unsigned())
     with transaction.atomic():

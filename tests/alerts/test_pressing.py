@@ -278,7 +278,7 @@ def _send_everything() -> None:
         ledger.settle(Channel(step.channel), results, DUE)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_presses_at_once_are_one(tmp_path):
     event = an_event()
     loaded(event, tmp_path)

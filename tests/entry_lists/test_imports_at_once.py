@@ -14,7 +14,7 @@ from campaigns.entry_lists import apply
 from campaigns.entry_lists.imports import Import
 from campaigns.models import Consent, Event
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 EMAIL_CONSENT = "I would like to receive race tips by email"
 

@@ -21,7 +21,7 @@ from campaigns import addresses
 if TYPE_CHECKING:
     from campaigns.models import Event
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PROJECT = Path(__file__).parents[2]
 COPYING = (

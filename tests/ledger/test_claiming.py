@@ -30,7 +30,7 @@ from campaigns.ledger import gate
 from campaigns.models import Consent, Delivery, Entrant, Event, Guardian, Outbox, Step, Suppression
 from campaigns.models.words import Channel
 
-commits = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+commits = pytest.mark.django_db(transaction=True)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TEXT = {"channel": "sms", "template": "hydration"}
 RACE_MORNING = {"channel": "sms", "template": "race-morning", "purpose": "service"}

@@ -27,7 +27,7 @@ from campaigns.ledger.opening import open_chunk
 from campaigns.models import Campaign, Delivery, Entrant, Event, Outbox, Step, Wave
 from campaigns.models.words import Channel
 
-commits = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+commits = pytest.mark.django_db(transaction=True)
 """For tests in which several connections see each other's commits."""
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

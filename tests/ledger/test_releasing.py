@@ -29,7 +29,7 @@ from campaigns.ledger import Result
 from campaigns.models import Attempt, Delivery, Entrant, Event, Guardian, Outbox, Suppression
 from campaigns.models.words import Channel, Reason
 
-commits = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+commits = pytest.mark.django_db(transaction=True)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 

@@ -141,7 +141,7 @@ def test_texts_of_others_are_left_at_the_provider() -> None:
     assert privacy.forget_texts(lambda sid: pytest.fail(f"{sid} was removed")) == (0, 0)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_dump_of_the_database_holds_nothing_of_them() -> None:
     event: Event = an_event()
     person = entrants(event, 1, first_name="Ottoline", last_name="Quillfeather", club="Dorking Mole Valley")[

@@ -16,7 +16,7 @@ from campaigns.models.words import Channel
 from campaigns.receipts import asking, interpreting
 from postbox import Postbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -209,7 +209,7 @@ def test_a_killed_drain_leaves_words_by_which_its_text_is_found(box, settings, t
     with time_machine.travel(DUE):
         claim = claim_at(DUE, Delivery.objects.get().step, Channel.SMS)
         Outbox.objects.update(holder=sending.journal.name)
-        _, block = sending._prepared(claim)
+        _, block = sending._prepared(claim, 0)
         for message in block.noted(block.texts(), sending.journal):
             sending.carrier._answer(
                 message

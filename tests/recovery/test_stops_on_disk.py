@@ -9,7 +9,7 @@ from campaigns import clock, optout
 from campaigns.models import Suppression
 from campaigns.recovery import stops_on_disk
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from campaigns.models.words import Channel
 from campaigns.rehearsal import running
 from campaigns.rehearsal.copy import private_copy
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 BEFORE = datetime(2027, 6, 1, 9, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from campaigns.watch import alarm, heartbeat
 from campaigns.watch.alarm import AGAIN, PATIENCE, Watchman
 from postbox import Postbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Hands:
