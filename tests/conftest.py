@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from side_by_side import ByGroup, group_of
 
 from campaigns.cli import embedded
 
@@ -65,17 +64,6 @@ def _bring_back(app_config: Any, **_: Any) -> None:
     StopSignal.objects.get_or_create(id=1)
     for channel in Channel:
         Circuit.objects.get_or_create(channel=channel)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that no process of a parallel run is left with it at the end."""
-    items.sort(key=lambda item: group_of(item.nodeid) != "e2e")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file stays in one process, and so do all tests that start processes."""
-    return ByGroup(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -87,7 +87,7 @@ def test_an_alert_is_sent_with_the_keys_alone(
     context = chromium.new_context(base_url=live_server.url, reduced_motion="reduce")
     page = context.new_page()
     send_by_keys(page, approver_of(event), event)
-    assert "Heat is on its way to 1 by email and 1 by text." in page.inner_text("main")
+    assert "Heat is on its way to 1 entrant by email and 1 entrant by text." in page.inner_text("main")
     assert Release.objects.count() == 1
     with page.expect_response(lambda answer: answer.url.endswith("/heat/figures")):
         pass  # the counts are asked for again by themselves
