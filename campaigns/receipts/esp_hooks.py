@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from anymail.exceptions import AnymailError  # type: ignore[import-untyped]
 from anymail.signals import AnymailTrackingEvent  # type: ignore[import-untyped]
@@ -217,7 +218,7 @@ def _take_bounce(request: HttpRequest) -> int:
 
 def _store(
     name: str,
-    delivery: int,
+    delivery: int | UUID,
     attempt: int,
     *,
     ref: str,

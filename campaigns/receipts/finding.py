@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -11,12 +12,14 @@ _MESSAGE_ID = re.compile(r"<?((\d{1,18})\.(\d{1,18})\.[0-9a-f]{16}@[\w.-]{1,255}
 """Step, entrant and a random part, as `ledger.opening` makes them: no index of Message-IDs is needed."""
 
 
-def attempt(code: str, message_id: str) -> tuple[int, int] | None:
-    """The delivery's id and the attempt's number; None when it is none of ours."""
+def attempt(code: str, message_id: str) -> tuple[int | UUID, int] | None:
+    """The delivery's token or id and the attempt's number; None when it is none of ours.
+
+    Whether there is such a token the statement that stores the report finds out: a query less a call.
+    """
     named = attempt_code.read(code) if code else None
     if named is not None:
-        found = _one("SELECT id FROM deliveries WHERE token = %s", [named[0]])
-        return (found[0], named[1]) if found else None
+        return named
     match = _MESSAGE_ID.fullmatch(message_id.strip())
     if match is None:
         return None
