@@ -3,6 +3,7 @@
 import os
 import threading
 import warnings
+from datetime import datetime
 from functools import cache
 from typing import Any, Self
 
@@ -147,6 +148,8 @@ def tick() -> None:
         enqueue(read_list, upload_id, queue="errands", expires=2)
     if due.more:
         enqueue(tick, queue="clock", expires=1)
+    if due.next_moment:
+        enqueue(tick, queue="clock", expires=2, eta=due.next_moment)
 
 
 @app.task(name="interpret")
@@ -304,10 +307,13 @@ def own_alert_drain(channel: Channel, slot: int) -> Drain:  # noqa: ARG001 - one
     return Drain(channel, alerts_only=True)
 
 
-def enqueue(task: Any, *args: str | int, queue: str, expires: int) -> bool:
-    """Queues a task once. False when Redis is away, and nothing is lost: the next tick sees what is due."""
+def enqueue(task: Any, *args: str | int, queue: str, expires: int, eta: datetime | None = None) -> bool:
+    """Queues a task once, to be run at `eta`, which is no more than seconds ahead, or at once.
+
+    False when Redis is away, and nothing is lost: the next tick sees what is due.
+    """
     try:
-        task.apply_async(args, queue=queue, expires=expires, retry=False)
+        task.apply_async(args, queue=queue, expires=expires, eta=eta, retry=False)
     except OperationalError:
         return False
     return True

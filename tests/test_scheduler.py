@@ -111,10 +111,22 @@ def test_the_steps_whose_moment_came_first_are_opened_first(db):
     event = an_event()
     steps = [a_step("second", when="46 days before, 10:00"), a_step("first", latest="9 days")]
     loaded = a_campaign(event, *steps)
-    assert list(ledger.steps_to_open(DUE + 2 * DAY)) == [
+    assert ledger.openings(DUE + 2 * DAY).due == [
         the_step(loaded, "first").id,
         the_step(loaded, "second").id,
     ]
+
+
+def test_a_tick_knows_the_moment_that_comes_before_its_successor(db):
+    """A step due at ten left up to a second later, at whatever part of a second the ticks come."""
+    loaded = a_campaign(an_event(), a_step(), a_step("near", when="46 days before, 10:00"))
+    assert tick_at(DUE - 2 * SECOND).next_moment is None
+    assert tick_at(DUE - SECOND).next_moment == DUE
+    assert tick_at(DUE - SECOND / 1000).next_moment == DUE
+    assert tick_at(DUE).next_moment is None
+    assert tick_at(DUE + DAY - SECOND / 2).next_moment == DUE + DAY
+    campaign.pause(loaded)
+    assert tick_at(DUE + DAY - SECOND / 2).next_moment is None
 
 
 def test_a_tick_asks_no_more_when_many_events_wait_for_their_moment(db, django_assert_num_queries):

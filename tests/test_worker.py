@@ -1,8 +1,12 @@
 """The tasks of the worker that alerts hang on."""
 
+from datetime import timedelta
+
 import pytest
 
+import scheduler
 import worker
+from campaigns import clock
 from campaigns.cli.processes import COMMANDS
 from campaigns.models.words import Channel
 
@@ -15,6 +19,15 @@ def test_a_press_wakes_every_drain_for_alerts_of_the_channel(monkeypatch, channe
     )
     worker.wake_alerts(channel)
     assert woken == [("alert", channel, {"queue": "alerts", "expires": 2})] * worker.ALERT_SLOTS[channel]
+
+
+def test_a_tick_is_queued_for_the_very_moment_that_comes_before_the_next_one(db, monkeypatch):
+    moment, queued = clock.now() + timedelta(seconds=0.4), []
+    monkeypatch.setattr(worker.scheduler, "tick", lambda: scheduler.Due([], more=False, next_moment=moment))
+    monkeypatch.setattr(worker.connection, "close_if_unusable_or_obsolete", lambda: None)
+    monkeypatch.setattr(worker.tick, "apply_async", lambda *_, **how: queued.append(how))
+    worker.tick()
+    assert [(how["queue"], how["eta"], how["retry"]) for how in queued] == [("clock", moment, False)]
 
 
 def test_a_press_without_a_broker_tries_once(monkeypatch):

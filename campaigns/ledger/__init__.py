@@ -20,7 +20,7 @@ from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, Prospect, coming, prospects
 from campaigns.ledger.looking_back import Sent, sent_message
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
-from campaigns.ledger.opening import ONLY_SERVICE_FROM, open_chunk, steps_to_open
+from campaigns.ledger.opening import ONLY_SERVICE_FROM, Openings, open_chunk, openings
 from campaigns.ledger.reach import Reach, reach
 from campaigns.ledger.receiving import fold
 from campaigns.ledger.redating import redate_chunk, steps_to_redate
@@ -53,6 +53,7 @@ __all__ = [
     "Doubt",
     "Foreseen",
     "HeldBack",
+    "Openings",
     "Prospect",
     "Reach",
     "Result",
@@ -81,6 +82,7 @@ __all__ = [
     "next_step",
     "open_chunk",
     "open_restoration",
+    "openings",
     "pause_step",
     "prospects",
     "reach",
@@ -92,7 +94,6 @@ __all__ = [
     "sent_message",
     "settle",
     "steps_to_free",
-    "steps_to_open",
     "steps_to_redate",
     "stop_epoch",
     "sweep",

@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,8 +39,17 @@ class Opened:
     first: bool = False
 
 
-def steps_to_open(now: datetime) -> Iterator[int]:
-    """The ids of live steps that have entrants to look at, the one whose moment came first in front.
+@dataclass(frozen=True)
+class Openings:
+    """The live steps that have entrants to look at: those `due`, the one whose moment came first in front, and the
+    `next_moment` (UTC) of the others."""
+
+    due: list[int]
+    next_moment: datetime | None = None
+
+
+def openings(now: datetime) -> Openings:
+    """Which steps are to be opened, by their ids, and when there is more to open.
 
     A step is opened once its first moment has come, and again while the event's revision has risen since and
     its latest time has not passed. Alerts are opened by their press; here is what a killed press left undone, and who
@@ -49,12 +57,16 @@ def steps_to_open(now: datetime) -> Iterator[int]:
     """
     steps = list(_approved_and_unseen())
     fields = Field.of_each({step.campaign.event for step in steps})
-    waiting = [
-        (times.first, step.id)
-        for step, times in ((step, fields[step.campaign.event_id].moments(step, now)) for step in steps)
-        if times.first and _worth_it(step, times, now) and _may_open(step, step.campaign.event, times, now)
-    ]
-    yield from (step_id for _, step_id in sorted(waiting))
+    due, later = [], []
+    for step in steps:
+        times = fields[step.campaign.event_id].moments(step, now)
+        if times.first is None or not _worth_it(step, times, now):
+            continue
+        if times.first > now:
+            later.append(times.first)
+        elif _may_open(step, step.campaign.event, times, now):
+            due.append((times.first, step.id))
+    return Openings([step_id for _, step_id in sorted(due)], min(later, default=None))
 
 
 def _approved_and_unseen() -> QuerySet[Step]:

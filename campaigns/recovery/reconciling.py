@@ -26,7 +26,7 @@ CLOCKS_DIFFER = timedelta(minutes=2)
 
 def open_what_was_due(now: datetime) -> None:
     """Makes the deliveries that became due between backup and restore, all held, so that they can be judged."""
-    for step in list(ledger.steps_to_open(now)):
+    for step in ledger.openings(now).due:
         opened = ledger.open_chunk(step, now)
         while opened is not None and not opened.complete:
             opened = ledger.open_chunk(step, now)

@@ -181,7 +181,7 @@ def _tick(now: datetime) -> None:
     for steps, one_chunk in (
         (ledger.steps_to_redate(), ledger.redate_chunk),
         (ledger.steps_to_free(), ledger.free_chunk),
-        (ledger.steps_to_open(now), _open_chunk),
+        (ledger.openings(now).due, _open_chunk),
     ):
         for step_id in steps:
             while not one_chunk(step_id, now):
