@@ -114,13 +114,16 @@ def back_off(attempts: int) -> timedelta:
 
 
 def _note_attempts(channel: Channel, rows: Sequence[Result], now: datetime) -> None:
+    """A try that was noted as doubtful, because its machine was lost, is what its late answer says."""
     _execute(
         """
         INSERT INTO attempts (delivery_id, number, channel, outcome, code, detail, provider_ref, at)
         SELECT delivery_id, number, %s, outcome, code, detail, provider_ref, %s
         FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[])
             AS t (delivery_id, number, outcome, code, detail, provider_ref)
-        ON CONFLICT (delivery_id, number) DO NOTHING""",
+        ON CONFLICT (delivery_id, number) DO UPDATE SET outcome = EXCLUDED.outcome, code = EXCLUDED.code,
+            detail = EXCLUDED.detail, provider_ref = EXCLUDED.provider_ref, at = EXCLUDED.at
+        WHERE attempts.outcome = 'doubtful' AND EXCLUDED.outcome = 'accepted'""",
         [
             channel,
             now,
