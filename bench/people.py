@@ -30,9 +30,12 @@ COLUMNS = {
 CONSENTS = {"email": (("email", "tips"),), "sms": (("sms", "service"), ("sms", "tips"))}
 
 
-def seed(station: Station, race: int, count: int, channel: str = "email", first: int = 0) -> None:
+def seed(
+    station: Station, race: int, count: int, channel: str = "email", first: int = 0, *, agreed: bool = True
+) -> None:
     """Adds `count` confirmed adults to a race, each with an address of their own and a yes to tips on `channel`.
 
+    Unless they have `agreed` they said nothing: a step for them is opened, and its claim passes them over.
     The tables are vacuumed and analysed, as autovacuum does within a minute or so of an import.
     """
     defaults = _defaults()
@@ -43,7 +46,7 @@ def seed(station: Station, race: int, count: int, channel: str = "email", first:
         f"INSERT INTO entrants ({names}) SELECT {values} FROM generate_series(%(first)s::int, %(last)s::int) n",
         **params,
     )
-    for kind, purpose in CONSENTS[channel]:
+    for kind, purpose in CONSENTS[channel] if agreed else ():
         station.sql(_CONSENT, race=race, first=str(first), channel=kind, purpose=purpose)
     station.sql(
         "UPDATE events SET revision = revision + 1 WHERE id = (SELECT event_id FROM races WHERE id = %(race)s)",
