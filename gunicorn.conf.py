@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import threading
 
 from config import environment
 
@@ -29,6 +30,13 @@ def on_starting(_server):
     """Figures of processes that are gone count from the start again, as every counter may."""
     shutil.rmtree(FIGURES, ignore_errors=True)
     FIGURES.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def post_worker_init(_worker):
+    """An alert waits neither for Celery to be imported nor for the first word to Redis."""
+    import worker
+
+    threading.Thread(target=worker.get_ready, daemon=True).start()
 
 
 def child_exit(_server, worker):

@@ -1,5 +1,6 @@
 """The Celery application. Tasks carry no people and no messages: each is a few lines that call campaigns."""
 
+import contextlib
 import os
 import threading
 import warnings
@@ -285,6 +286,17 @@ def wake_alerts(channel: Channel) -> None:
     for _ in range(ALERT_SLOTS[channel]):
         if not enqueue(drain_alerts, channel, queue="alerts", expires=2):
             return  # whoever presses would wait for some seconds each time
+
+
+def get_ready() -> None:
+    """Pays beforehand what the first wake of a process costs: the way to Redis, and making its queues known there.
+
+    Without Redis the first wake pays it.
+    """
+    with contextlib.suppress(OperationalError), app.producer_or_acquire() as producer:
+        producer.connection.ensure_connection(max_retries=1)
+        for queue in app.amqp.queues.values():
+            producer.maybe_declare(queue)
 
 
 WAKE = {Channel.EMAIL: 2, Channel.SMS: 2}

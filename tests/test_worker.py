@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 import pytest
+import redis
+from celery import Celery
+from django.conf import settings
 
 import scheduler
 import worker
@@ -35,6 +38,22 @@ def test_a_press_without_a_broker_tries_once(monkeypatch):
     monkeypatch.setattr(worker, "enqueue", lambda *words, **more: tried.append(words) is not None)
     worker.wake_alerts(Channel.EMAIL)
     assert len(tried) == 1
+
+
+def test_who_got_ready_wakes_over_the_connection_that_is_there():
+    """A press paid a third of a second for the first word to Redis."""
+    worker.get_ready()
+    with redis.Redis.from_url(settings.REDIS_URL) as looking:
+        before = looking.info("stats")["total_connections_received"]
+        worker.wake_alerts(Channel.EMAIL)
+        assert looking.info("stats")["total_connections_received"] == before
+        assert looking.delete("alerts") == 1
+
+
+def test_without_a_broker_getting_ready_is_left_to_the_first_wake(monkeypatch):
+    nowhere = Celery("nowhere", fixups=[], amqp=worker.Amqp, broker="redis://127.0.0.1:1")
+    monkeypatch.setattr(worker, "app", nowhere)
+    worker.get_ready()
 
 
 def test_the_clock_has_threads_left_when_every_alert_hangs():

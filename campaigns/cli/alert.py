@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -252,6 +253,9 @@ def send(
     import worker
     from campaigns import alerts
 
+    threading.Thread(
+        target=worker.get_ready, daemon=True
+    ).start()  # while a person types, and while it is opened
     chosen, typed = _alert(slug, name), _values(values)
     lasting = _lasting(expires)
     name_typed = name_typed or click.prompt(f"Type {name} to send it to everyone", err=True)
