@@ -172,23 +172,27 @@ def mark(event: Event, bibs: Collection[str], status: RaceStatus) -> Marked:
 def waiting(event: Event) -> dict[int, str]:
     """Who gets nothing until a person acts: ids of entrants, each with what they wait for, in words."""
     with connection.cursor() as cursor:
-        words = {"no_guardian": NO_GUARDIAN, "no_value": NO_VALUE}
-        cursor.execute(_WAITING, {"event": event.id, "now": clock.now(), **words})
-        return dict(cursor.fetchall())
+        cursor.execute(_LACKING, {"event": event.id, "now": clock.now(), "why": NO_VALUE})
+        lacking = dict(cursor.fetchall())
+        cursor.execute(_WAITING, {"event": event.id, "why": NO_GUARDIAN})
+        return lacking | dict(cursor.fetchall())
 
 
-# Deliveries are found by deliveries_by_entrant; only those in time can still be helped.
+# Whose own entry waits: one pass over the event's entrants by entrants_by_event.
 _WAITING = f"""
-SELECT id, why FROM (
-    SELECT e.id, CASE
-        WHEN e.status = 'held' THEN e.hold_reason
-        WHEN {MINOR_SQL} AND g.entrant_id IS NULL THEN %(no_guardian)s
-        WHEN EXISTS (SELECT 1 FROM deliveries d WHERE d.entrant_id = e.id AND d.state = 'held'
-            AND d.reason = 'missing_value' AND d.latest_at > %(now)s) THEN %(no_value)s END AS why
-    FROM entrants e JOIN races r ON r.id = e.race_id JOIN events ev ON ev.id = e.event_id
-    LEFT JOIN guardians g ON g.entrant_id = e.id
-    WHERE e.event_id = %(event)s AND e.status <> 'withdrawn'
-) AS people WHERE why IS NOT NULL"""
+SELECT e.id, CASE WHEN e.status = 'held' THEN e.hold_reason ELSE %(why)s END
+FROM entrants e JOIN races r ON r.id = e.race_id JOIN events ev ON ev.id = e.event_id
+LEFT JOIN guardians g ON g.entrant_id = e.id
+WHERE e.event_id = %(event)s
+    AND (e.status = 'held' OR (e.status <> 'withdrawn' AND {MINOR_SQL} AND g.entrant_id IS NULL))"""
+
+# For whom a message waits that can still be made in time: by deliveries_held, as few are held however many were sent.
+_LACKING = """
+SELECT DISTINCT e.id, %(why)s FROM campaigns c JOIN steps s ON s.campaign_id = c.id
+JOIN deliveries d ON d.step_id = s.id AND d.held_revision IS NOT NULL
+JOIN entrants e ON e.id = d.entrant_id
+WHERE c.event_id = %(event)s AND e.status <> 'withdrawn'
+    AND d.state = 'held' AND d.reason = 'missing_value' AND d.latest_at > %(now)s"""
 
 
 def _locked(entrant: Entrant) -> Entrant:

@@ -455,7 +455,9 @@ def test_waiting_names_those_who_can_still_be_helped_and_nobody_else(db):
     entrant(an_event(), race="kids")
     tick_at(DUE)
     claim_at(DUE, the_step(loaded))
-    Delivery.objects.filter(entrant=lacking).update(state="held", reason="missing_value")
+    Delivery.objects.filter(entrant=lacking).update(
+        state="held", reason="missing_value", held_revision=event.revision
+    )
     with time_machine.travel(DUE, tick=False):
         assert people.waiting(event) == {child.id: people.NO_GUARDIAN, lacking.id: people.NO_VALUE}
     with time_machine.travel(DUE + DAY, tick=False):
