@@ -12,7 +12,8 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import people
+from campaigns import addresses, people
+from campaigns.entry_lists import clean
 from campaigns.models import Event
 
 PAGE = 50
@@ -82,21 +83,38 @@ def page(event: Event, *, after: str = "", before: str = "") -> Page:
 
 
 def search(event: Event, text: str) -> Found:
-    """Whoever has every word of `text` at the start of a name, of the bib or of the address before its @.
+    """Whoever has that phone number or address; else every word of `text` at the start of a name, bib or address.
 
-    Served by entrants_by_words.
+    Of an address, what stands before its @ is its words. Served by entrants_by_mobile, entrants_by_email and
+    entrants_by_words.
     """
-    words = words_of(text.partition("@")[0])
-    if not words:
-        return Found([], 0)
-    query = " & ".join(f"'{word}':*" for word in words)
-    params: dict[str, Any] = {"words": query, "bib": text.strip().lower(), "most": MOST_FOUND + 1}
-    address = "TRUE"
-    if "@" in text:
-        address = "starts_with(lower(email), %(address)s)"
-        params["address"] = text.strip().lower()
+    number, words = _number(text), words_of(text.partition("@")[0])
+    found = Found([], 0)
+    if number:
+        found = _found(event, text, "mobile_hash = %(hash)s", hash=addresses.address_hash(number))
+    elif "@" in text:
+        whole = addresses.address_hash(text.strip().lower())
+        found = _found(event, text, "email_hash = %(hash)s", hash=whole)
+    if found.count or not words:
+        return found
+    return _found(event, text, _BY_WORDS["@" in text], words=" & ".join(f"'{word}':*" for word in words))
+
+
+def _number(text: str) -> str:
+    """The text as a number of a phone in E.164, however it is written; "" for anything else."""
+    if not _DIALLED.fullmatch(text.strip()):
+        return ""
+    try:
+        return clean.phone(text).number
+    except clean.CellError:
+        return ""
+
+
+def _found(event: Event, text: str, who: str, **given: Any) -> Found:
+    written = text.strip().lower()
+    params = given | {"event": event.pk, "text": written, "most": MOST_FOUND + 1, "page": PAGE}
     with connection.cursor() as cursor:
-        cursor.execute(_SEARCH.format(address=address), {**params, "event": event.pk, "page": PAGE})
+        cursor.execute(_SEARCH.format(who=who), params)
         rows = cursor.fetchall()
     return Found([Line(*row[1:]) for row in rows], rows[0][0] if rows else 0)
 
@@ -149,14 +167,20 @@ _FACTS = "e.token, e.first_name, e.last_name, e.bib, r.name, COALESCE(w.name, ''
 _COLUMNS = f"{_FACTS}, CASE WHEN e.status = 'withdrawn' THEN '' ELSE e.hold_reason END"
 _RACE = "JOIN races r ON r.id = e.race_id LEFT JOIN waves w ON w.id = e.wave_id"
 
+_WORDS = "person_words(first_name, last_name, bib, email) @@ %(words)s::tsquery"
+
+_BY_WORDS = {False: _WORDS, True: f"{_WORDS} AND starts_with(lower(email), %(text)s)"}
+"""With an @ the words are those before it, and the address has to begin as it is written."""
+
+_DIALLED = re.compile(r"\+?[\d\s().-]{7,25}")
+
 _SEARCH = f"""
 WITH found AS MATERIALIZED (
     SELECT id FROM entrants
-    WHERE event_id = %(event)s AND erased_at IS NULL AND {{address}}
-        AND person_words(first_name, last_name, bib, email) @@ %(words)s::tsquery LIMIT %(most)s
+    WHERE event_id = %(event)s AND erased_at IS NULL AND {{who}} LIMIT %(most)s
 )
 SELECT (SELECT count(*) FROM found), {_COLUMNS} FROM found f JOIN entrants e ON e.id = f.id {_RACE}
-ORDER BY lower(e.bib) <> %(bib)s, {NAME_KEY}, e.id LIMIT %(page)s"""
+ORDER BY lower(e.bib) <> %(text)s, {NAME_KEY}, e.id LIMIT %(page)s"""
 
 _WAITING = f"""
 SELECT {_FACTS}, why.reason FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS why (id, reason)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import a_campaign, an_event, entrant, entrants, queue, the_step
 
-from campaigns import start_list
+from campaigns import addresses, start_list
 from campaigns.models import Delivery, Entrant, Event
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +92,30 @@ def test_an_equal_bib_comes_first() -> None:
     for bib in ("171", "17", "1717"):
         entrant(event, first_name="Amy", last_name=f"A{bib}", bib=bib)
     assert found(event, "17")[0] == "Amy A17"
+
+
+@pytest.mark.parametrize("number", ["07700 900123", "+44 7700 900123", "0044 (0)7700-900123", "447700900123"])
+def test_a_whole_number_finds_whoever_has_that_phone(number: str) -> None:
+    event, other = an_event(), an_event()
+    for first, mobile in (("Zoë", "+447700900123"), ("Kim", "+447700900123"), ("Amy", "+447700900124")):
+        entrant(event, first_name=first, last_name="", mobile=mobile)
+    entrant(other, mobile="+447700900123")
+    assert found(event, number) == ["Kim", "Zoë"]
+
+
+def test_digits_that_are_nobody_s_phone_are_looked_for_as_a_bib() -> None:
+    event = an_event()
+    entrant(event, first_name="Zoë", last_name="", bib="2027001234")
+    assert found(event, "2027001234") == ["Zoë"]
+
+
+def test_a_whole_address_finds_those_who_have_it_and_no_longer_one() -> None:
+    event = an_event()
+    for first, address in (("Zoë", "Zo@example.org"), ("Amy", "zo@example.org.uk")):
+        entrant(event, first_name=first, last_name="", email=address)
+    Entrant.objects.filter(first_name="Zoë").update(email_hash=addresses.address_hash("zo@example.org"))
+    assert found(event, "ZO@example.org") == ["Zoë"]
+    assert found(event, "zo@example.o") == ["Amy", "Zoë"]
 
 
 def test_nobody_is_found_who_is_of_another_event_or_erased() -> None:

@@ -19,7 +19,7 @@ class Search(forms.Form):
 
     q = forms.CharField(
         max_length=254,
-        label="What does one of them get? Type a name, bib or email",
+        label="What does one of them get? Type a name, bib, email or mobile",
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -32,9 +32,7 @@ def entrants(request: HttpRequest, member: Member) -> HttpResponse:
     found = start_list.search(member.event, text) if text else None
     if found and found.count == 1:
         return redirect("entrant", member.event.slug, found.lines[0].token)
-    listed = start_list.page(
-        member.event, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
+    listed = None if found else _listed(request, member)
     races = start_list.counts(member.event)
     return show(
         request, member, "entrants.html", form=Search(initial={"q": text}, auto_id="%s"), text=text, found=found,
@@ -42,6 +40,12 @@ def entrants(request: HttpRequest, member: Member) -> HttpResponse:
         confirmed=sum(race.confirmed for race in races), held=sum(race.held for race in races),
         withdrawn=sum(race.withdrawn for race in races),
     )  # fmt: skip
+
+
+def _listed(request: HttpRequest, member: Member) -> start_list.Page:
+    return start_list.page(
+        member.event, after=request.GET.get("after", ""), before=request.GET.get("before", "")
+    )
 
 
 @require_safe
