@@ -10,17 +10,18 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
+from functools import cached_property
 from uuid import uuid4
 
 from django.conf import settings
 from django.db.models import Q
 
-from campaigns import clock, content, ledger, optout, people, providers, rendering
+from campaigns import clock, content, ledger, optout, people, providers, rendering, start_list
 from campaigns.channels.outcomes import ChannelDown, Email, Kind, Outcome, Sms
 from campaigns.ledger import Claimed
 from campaigns.models import Entrant, Event, Step, Suppression, Template, Version
 from campaigns.models.entrants import new_short_code, new_token
-from campaigns.models.words import Channel, StepKind, StepState
+from campaigns.models.words import Channel, EntrantStatus, StepKind, StepState
 
 MOST_CHOICES = 8
 TEST_SUBJECT, TEST_TEXT = "[Test] ", "TEST: "
@@ -28,6 +29,14 @@ TEST_SUBJECT, TEST_TEXT = "[Test] ", "TEST: "
 
 class PreviewError(Exception):
     """One sentence for a person: why there is nothing to see or send, and what to do."""
+
+
+class Unreadable(PreviewError):
+    """The words themselves cannot be used, whoever reads them; `fault` is what the compiler says."""
+
+    def __init__(self, fault: content.ContentError) -> None:
+        super().__init__(f"This message cannot be made: {fault}.")
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Preview:
     """The entrant, then others of the family who stand in the same message."""
     maker: rendering.Message
 
-    @property
+    @cached_property
     def parsed(self) -> EmailMessage:
         """The mail as a mail program reads it."""
         assert isinstance(self.message, Email)
@@ -67,19 +76,35 @@ def entrant_like(event: Event, word: str) -> Entrant:
 def entrants_like(event: Event, word: str) -> list[Entrant]:
     """The entrants whom such a word may mean, one or more, at most `MOST_CHOICES` and one. Raises PreviewError."""
     word = word.strip()
-    try:
-        return [people.find(event, word)]
-    except people.PersonError as error:
-        if word.lower().startswith("id:") or not word:
+    if word.lower().startswith("id:") or not word:
+        try:
+            return [people.find(event, word)]
+        except people.PersonError as error:
             raise PreviewError(str(error)) from error
-    named = Q()
-    for part in word.split():
-        named &= Q(first_name__icontains=part) | Q(last_name__icontains=part)
-    found = event.entrants.filter(Q(bib=word) | Q(email__iexact=word) | named).order_by("id")
-    chosen = list(found.select_related("race")[: MOST_CHOICES + 1])
+    chosen = _found(event, word) or _inside_a_name(event, word)
     if not chosen:
         raise PreviewError(f"Nobody matches '{word}': give an id (id:17), a bib, an email address or a name.")
     return chosen
+
+
+def _found(event: Event, word: str) -> list[Entrant]:
+    """By index, as the entrants' room finds them; the one who runs with that number, if it is one."""
+    lines = start_list.search(event, word).lines
+    numbered = [
+        one for one in lines if one.bib.lower() == word.lower() and one.status != EntrantStatus.WITHDRAWN
+    ]
+    chosen = numbered if len(numbered) == 1 else lines[: MOST_CHOICES + 1]
+    found = event.entrants.filter(token__in=[one.token for one in chosen])
+    return list(found.select_related("race").order_by("id"))
+
+
+def _inside_a_name(event: Event, word: str) -> list[Entrant]:
+    """Letters from the middle of a name, for which the event's entrants are read through."""
+    named = Q()
+    for part in word.split():
+        named &= Q(first_name__icontains=part) | Q(last_name__icontains=part)
+    found = event.entrants.filter(named, erased_at=None).order_by("id")
+    return list(found.select_related("race")[: MOST_CHOICES + 1])
 
 
 def _choices(word: str, found: list[Entrant]) -> str:
@@ -102,6 +127,11 @@ def preview(version: Version, entrant: Entrant) -> Preview:
             f"No step of the plan uses {version.template.channel}/{version.template.name}: "
             "its moment and purpose are not known."
         )
+    return of_step(version, step, entrant)
+
+
+def of_step(version: Version, step: Step, entrant: Entrant) -> Preview:
+    """The same for who knows already which step uses the message. Raises PreviewError."""
     channel = Channel(version.template.channel)
     verdict, leaves_at, group = _group(step, channel, entrant)
     return finished(version, step, group, verdict=verdict, leaves_at=leaves_at)
@@ -111,16 +141,22 @@ def finished(
     version: Version, step: Step, group: list[Claimed], *, verdict: str, leaves_at: datetime
 ) -> Preview:
     """The message of this version, which need not be stored, for a group of entrants. Raises PreviewError."""
+    maker = _maker(version, step)
     try:
-        maker = (
-            rendering.message_of(step, Channel(version.template.channel), version.id)
-            if version.id
-            else rendering.draft_of(step, version)
-        )
         made = maker.finished_email(group, leaves_at) if maker.email else maker.finished_sms(group, leaves_at)
     except content.ContentError as error:
         raise PreviewError(f"This entrant's message cannot be made: {error}.") from error
     return Preview(step, version, verdict, leaves_at, made, group, maker)
+
+
+def _maker(version: Version, step: Step) -> rendering.Message:
+    """What makes the message: compiled once in a process for a version, and each time for words not stored."""
+    try:
+        if version.id is None:
+            return rendering.draft_of(step, version)
+        return rendering.message_of(step, Channel(version.template.channel), version.id)
+    except content.ContentError as error:
+        raise Unreadable(error) from error
 
 
 def step_of(template: Template) -> Step | None:

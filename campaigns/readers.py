@@ -45,10 +45,12 @@ def picked(event: Event, pick: Pick, step: Step | None, channel: Channel) -> Ent
     One pass over the event's entrants by entrants_by_event; the usual one is found at its beginning.
     """
     people: QuerySet[Entrant] = event.entrants.filter(status=EntrantStatus.CONFIRMED)
-    found = list(people.select_related("race").order_by(*_ORDERS[pick])[:LOOKED_AT])
-    if step is None or not found:
-        return found[0] if found else None
-    ids = [entrant.id for entrant in found]
-    foreseen = ledger.foresee(step, clock.now(), channel=channel, only=ids)
-    getting = {row.facts.entrant for row in foreseen if row.is_sent}
-    return next((entrant for entrant in found if entrant.id in getting), found[0])
+    ids = list(people.order_by(*_ORDERS[pick]).values_list("id", flat=True)[:LOOKED_AT])
+    if not ids:
+        return None
+    getting: set[int] = set()
+    if step is not None:
+        foreseen = ledger.foresee(step, clock.now(), channel=channel, only=ids)
+        getting = {row.facts.entrant for row in foreseen if row.is_sent}
+    chosen = next((entrant for entrant in ids if entrant in getting), ids[0])
+    return event.entrants.select_related("race").get(id=chosen)

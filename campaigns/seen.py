@@ -29,15 +29,20 @@ def look(version: Version, entrant: Entrant | None) -> Preview:
     What no planned step uses is shown with the moment now; what an alert's sender types in has its example.
     Raises PreviewError with the compiler's own words.
     """
-    if entrant is not None and previews.step_of(version.template) is not None:
-        return previews.preview(version, entrant)
-    return _sample(version, entrant)
+    return at_step(version, previews.step_of(version.template), entrant)
 
 
-def _sample(version: Version, entrant: Entrant | None) -> Preview:
+def at_step(version: Version, step: Step | None, entrant: Entrant | None) -> Preview:
+    """The same for who knows already which step of the plan uses the message, if one does. Raises PreviewError."""
+    if entrant is not None and step is not None:
+        return previews.of_step(version, step, entrant)
+    return _sample(version, step, entrant)
+
+
+def _sample(version: Version, step: Step | None, entrant: Entrant | None) -> Preview:
     now = clock.now()
     alert = _alert_with(version.template)
-    step = previews.step_of(version.template) or Step(
+    step = step or Step(
         campaign=alert.campaign,
         kind=StepKind.ALERT,
         name=alert.name,

@@ -92,12 +92,16 @@ def _end(version: Version, who: str) -> int:
 
 def standing(version_id: int) -> SignOff | None:
     """The sign-off of a version that was not revoked, whether or not its day has passed."""
-    return SignOff.objects.filter(version=version_id, revoked_at=None).first()
+    return _standing(version_id).first()
+
+
+def _standing(version_id: int) -> QuerySet[SignOff]:
+    return SignOff.objects.filter(version=version_id, revoked_at=None)
 
 
 def review_of(version_id: int) -> content.Review | None:
     """What the foot of an email says of its review; None for a version that nobody stands for."""
-    found = standing(version_id)
+    found = _standing(version_id).select_related("version__template__event").first()
     if found is None:
         return None
     zone = found.version.template.event.zone

@@ -99,11 +99,10 @@ def words_hash(alert: Alert, versions: Versions) -> str:
 
 def asks_for(alert: Alert, versions: Versions | None = None) -> list[str]:
     """The placeholders that somebody has to type in, at arming or at sending."""
-    colour = alert.campaign.event.colour
     used = {
         name
-        for channel, version in (versions or newest(alert)).items()
-        for name in rendering.compiled_version(version.id, channel, colour, None).placeholders
+        for version in (versions or newest(alert)).values()
+        for name in rendering.outline_of(version.id).placeholders
     }
     return sorted(used & content.TYPED)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.db import transaction
 from django.db.models import Max
 
-from campaigns import clock, ledger, rendering
+from campaigns import clock, ledger
 from campaigns.alerts.arming import AlertError, Arming, arming, asks_for, locked_alert, typed
 from campaigns.alerts.sending_time import Sending, per, sendings
 from campaigns.models import Alert, Outbox, Release, Step, Version
@@ -122,7 +122,6 @@ def armed_versions(alert: Alert) -> dict[Channel, Version]:
 
 def _make_step(release: Release, channel: Channel, version: Version) -> None:
     campaign = release.alert.campaign
-    compiled = rendering.compiled_version(version.id, channel, campaign.event.colour, None)
     last = campaign.steps.aggregate(last=Max("position"))["last"] or 0
     Step.objects.create(
         campaign=campaign,
@@ -135,7 +134,7 @@ def _make_step(release: Release, channel: Channel, version: Version) -> None:
         purpose=Purpose.SERVICE,
         latest=release.expires,
         late_entrants=LateEntrants.SEND,
-        per=per(compiled.placeholders),
+        per=per(version),
         state=StepState.APPROVED,
         content_hash=release.alert.armed_hash,
         approved_hash=release.alert.armed_hash,

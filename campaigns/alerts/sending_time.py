@@ -80,9 +80,9 @@ def sendings(
     ]
 
 
-def per(placeholders: frozenset[str]) -> Per:
-    """Whether a family on one address shares this message."""
-    return Per.ENTRANT if placeholders & OWN_FACTS else Per.ADDRESS
+def per(version: Version) -> Per:
+    """Whether a family on one address shares this message: by its own words, as no layout holds one of these facts."""
+    return Per.ENTRANT if rendering.outline_of(version.id).placeholders & OWN_FACTS else Per.ADDRESS
 
 
 def _sending(
@@ -95,13 +95,11 @@ def _sending(
 ) -> Sending:
     examples = {name: content.PLACEHOLDERS[name].example for name in content.TYPED}
     message = sample_message(alert, version, examples | dict(values))
-    compiled = message.email or message.sms
-    assert compiled is not None
     waiting = Outbox.objects.filter(channel=channel, step__kind=StepKind.ALERT)
     return Sending(
         channel=channel,
         entrants=reach.entrants,
-        messages=reach.addresses if per(compiled.placeholders) == Per.ADDRESS else reach.entrants,
+        messages=reach.addresses if per(version) == Per.ADDRESS else reach.entrants,
         segments=_segments(message, alert),
         ahead=(waiting.exclude(step__release=release) if release else waiting).count(),
         rate=settings.EMAIL_RATE if channel == Channel.EMAIL else settings.SMS_RATE,

@@ -19,6 +19,7 @@ from campaigns.content.frame import Frame
 from campaigns.content.front_matter import FrontMatter
 from campaigns.content.gsm import Segments, segments, to_gsm7
 from campaigns.content.mime import EntrantHeaders, StepHeaders, build_email
+from campaigns.content.outline import Outline, outline
 from campaigns.content.placeholders import AGE_BANDS, PLACEHOLDERS, TYPED, Placeholder
 from campaigns.content.sms import CompiledSms, RenderedSms, compile_sms
 from campaigns.content.typed_values import typed_value
@@ -37,6 +38,7 @@ __all__ = [
     "FrontMatter",
     "Layout",
     "MissingValue",
+    "Outline",
     "Placeholder",
     "RenderedEmail",
     "RenderedSms",
@@ -47,6 +49,7 @@ __all__ = [
     "build_email",
     "compile_email",
     "compile_sms",
+    "outline",
     "segments",
     "to_gsm7",
     "typed_value",

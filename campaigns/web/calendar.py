@@ -12,7 +12,6 @@ from icalendar import Event as Entry
 
 from campaigns import clock, ledger, rendering, schedule
 from campaigns.models import Entrant
-from campaigns.models.words import Channel
 from campaigns.web import stops
 
 LOOK_AGAIN = timedelta(hours=12)
@@ -57,7 +56,7 @@ def _entries(entrant: Entrant, now: datetime) -> Iterator[Entry]:
         event.venue, warm_up,
     )  # fmt: skip
     for coming in ledger.coming(entrant, now):
-        topic = rendering.topic(coming.version_id, Channel(coming.channel))
+        topic = rendering.topic(coming.version_id)
         yield _entry(entrant, coming.step, now, coming.due_at, READING, f"{event.name}: {topic}")
 
 

@@ -149,7 +149,7 @@ def _message(
 ) -> Message:
     days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days if now else None
     return Message(
-        topic=rendering.topic(version_id, channel),
+        topic=rendering.topic(version_id),
         how=BY[channel],
         **_when(at, zone),
         ahead="" if days is None else _ahead(days),

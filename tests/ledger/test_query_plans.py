@@ -10,9 +10,9 @@ import pytest
 from django.db import connection, transaction
 from people import DUE, a_campaign, a_step, an_event, claim_at, entrant, queue, the_step, tick_at
 
-from campaigns import ledger
+from campaigns import ledger, people, start_list
 from campaigns.ledger import replaying
-from campaigns.models import Delivery, Event, Receipt, Step
+from campaigns.models import Delivery, Entrant, Event, Receipt, Step
 from campaigns.models.words import Channel, Reason
 
 
@@ -275,3 +275,36 @@ def test_an_opening_of_a_small_event_does_not_walk_through_a_large_one(db, stati
         nodes for sql, nodes in plans(lambda: ledger.open_chunk(small.id, DUE)) if "INSERT INTO del" in sql
     ]
     assert ways(nodes, "entrants") == ["entrants_by_event"]
+
+
+@statistics
+def test_the_page_of_one_entrant_asks_for_their_own_rows_alone(db, statistics):
+    many_waiting(10_000)
+    person = Entrant.objects.order_by("id")[5_000]
+    statistics()
+    assert walked_through(lambda: ledger.prospects(person, DUE)) == []
+
+
+@statistics
+def test_whose_message_waits_for_a_value_is_found_among_the_held(db, statistics):
+    event = many_waiting(10_000).campaign.event
+    statistics()
+    [nodes] = [nodes for sql, nodes in plans(lambda: people.waiting(event)) if "missing_value" in sql]
+    assert "deliveries_held" in {node.get("Index Name") for node in nodes}
+    assert "Seq Scan" not in ways(nodes, "deliveries")
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("zoe", "entrants_by_words"),
+        ("zoe@example.org", "entrants_by_email"),
+        ("07700 900123", "entrants_by_mobile"),
+    ],
+)
+def test_a_search_reads_an_index(db, text, index):
+    event = many_waiting(10_000).campaign.event
+    analyze()
+    (_, nodes), *_ = plans(lambda: start_list.search(event, text))
+    assert index in {node.get("Index Name") for node in nodes}
+    assert "Seq Scan" not in ways(nodes, "entrants")

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from django import forms
 from django.urls import reverse
 
-from campaigns import content, preview, readers, rendering, seen
+from campaigns import content, preview, readers, seen
 from campaigns.accounts.members import Member
-from campaigns.models import Entrant, Template, Version
+from campaigns.models import Entrant, Step, Version
 from campaigns.models.words import Channel
 from campaigns.readers import Pick
 from campaigns.web.organiser import drafts
@@ -54,17 +54,15 @@ class Look:
     choices: list[Entrant] = field(default_factory=list)
 
 
-def look(member: Member, version: Version, form: Reader) -> Look:
-    """What the reader whom the form names sees of this version, which need not be stored."""
-    template = version.template
+def look(member: Member, version: Version, step: Step | None, form: Reader) -> Look:
+    """What the reader whom the form names sees of this version, stored or not, which `step` of the plan uses."""
     try:
-        rendering.check_source(template.channel, template.name, version.source)
-        reader = _reader(member, template, form)
+        reader = _reader(member, Channel(version.template.channel), step, form)
         if isinstance(reader, list):
             return Look(choices=reader)
-        found = seen.look(version, reader)
-    except content.ContentError as error:
-        return Look(problem=problem_in(error, version.source))
+        found = seen.at_step(version, step, reader)
+    except preview.Unreadable as error:
+        return Look(problem=problem_in(error.fault, version.source))
     except preview.PreviewError as error:
         return Look(problem=Problem(str(error)))
     return Look(
@@ -79,7 +77,9 @@ def problem_in(error: content.ContentError, source: str) -> Problem:
     return Problem(str(error), error.line, lines[error.line - 1][:200] if known and error.line else "")
 
 
-def _reader(member: Member, template: Template, form: Reader) -> Entrant | list[Entrant] | None:
+def _reader(
+    member: Member, channel: Channel, step: Step | None, form: Reader
+) -> Entrant | list[Entrant] | None:
     """One entrant, none where nobody has entered, or several who could be meant. Raises PreviewError."""
     given = form.cleaned_data if form.is_valid() else {}
     people = member.event.entrants.select_related("race")
@@ -89,7 +89,7 @@ def _reader(member: Member, template: Template, form: Reader) -> Entrant | list[
         named = preview.entrants_like(member.event, word)
         return named if len(named) > 1 else named[0]
     pick = Pick(given.get("pick") or Pick.USUAL)
-    return readers.picked(member.event, pick, preview.step_of(template), Channel(template.channel))
+    return readers.picked(member.event, pick, step, channel)
 
 
 def _frame(member: Member, version: Version, reader: Entrant | None) -> str:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from campaigns import audit, clock, content, rendering, sign_off
+from campaigns import audit, clock, content, preview, rendering, sign_off
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.content.front_matter import Claim, Reference
@@ -63,7 +63,7 @@ def sign_off_page(request: HttpRequest, member: Member, channel: str, name: str)
     return show(
         request, member, "message_sign_off.html", about=newest.template, version=newest, form=form,
         claims=claims, unnamed=unnamed, history=newest.sign_offs.order_by("-id"),
-        look=looking.look(member, newest, looking.Reader({})), stops=_stops(newest),
+        look=looking.look(member, newest, preview.step_of(newest.template), looking.Reader({})), stops=_stops(newest),
         **standing_words(member, newest),
     )  # fmt: skip
 
@@ -122,9 +122,8 @@ def revoke(request: HttpRequest, member: Member, channel: str, name: str) -> Htt
 
 def _claims(version: Version) -> tuple[list[tuple[Claim, list[Reference]]], list[Reference]]:
     """Each claim with where it was read, and the sources that no claim names."""
-    template = version.template
     try:
-        front = rendering.check_source(template.channel, template.name, version.source)
+        front = rendering.outline_of(version.id).front
     except content.ContentError:
         return [], []
     by_id = {source.id: source for source in front.sources if source.id}

@@ -77,7 +77,7 @@ def edit(request: HttpRequest, member: Member, channel: str, name: str) -> HttpR
     draft = Version(template=template, source=written, number=newest.number + 1)
     looked_at = newest if written == newest.source else draft
     if request.headers.get("HX-Request") == "true":
-        look = looking.look(member, looked_at, form)
+        look = looking.look(member, looked_at, preview.step_of(template), form)
         return fragment(request, member, "message_seen.html", look=look, about=template)
     if "save" not in request.POST and ("preview" in request.POST or request.POST.get("whom")):
         return _page(request, member, newest, form, looked_at=looked_at, reader=form)
@@ -248,7 +248,7 @@ def _page(
     context = {"theirs": None, "changes": [], **more}
     return show(
         request, member, "message.html", about=template, version=newest, form=form, step=step,
-        used=used[0] if used else None, look=looking.look(member, looked_at, reader),
+        used=used[0] if used else None, look=looking.look(member, looked_at, step, reader),
         placeholders=_placeholders(used[0].alerts if used else []),
         own_address=own_address(member, template.channel), **standing_words(member, newest), **context,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from reigate import make_entrant, make_event
 from signed_in import browser_of, make_user
 from web.organiser.stock import NEWEST, SOURCE, email, give_messages, text
 
-from campaigns import campaign
+from campaigns import campaign, content
 from campaigns.models import AuditEntry, Event, Step, Version
 from campaigns.models.words import Role
 from campaigns.web import redis_client
@@ -239,6 +239,34 @@ def test_a_page_takes_as_many_queries_however_many_entrants(event, browser):
     entrantless = [make_entrant(event, email=f"x{n}@example.org") for n in range(30)]
     assert len(entrantless) == 30
     assert queries() == few <= 40
+
+
+@pytest.fixture
+def compiled(monkeypatch) -> list[str]:
+    """The emails that are compiled from now on, by name: each takes as long as all the rest of a page."""
+    names: list[str] = []
+    compiles = content.compile_email
+
+    def counted(name: str, *args: Any, **kwargs: Any) -> content.CompiledEmail:
+        names.append(name)
+        return compiles(name, *args, **kwargs)
+
+    monkeypatch.setattr(content, "compile_email", counted)
+    return names
+
+
+def test_a_version_is_compiled_once_for_all_its_pages(event, compiled):
+    make_entrant(event)
+    reviewer = browser_of(make_user(event, Role.REVIEWER, Role.EDITOR))
+    pages = [reviewer.get(at(event, page)).content.decode() for page in ("", "sign-off", "", "sign-off")]
+    reviewer.get(frame_of(pages[0]))
+    assert compiled == ["back-warm-up"]
+
+
+def test_words_that_are_being_written_are_compiled_once_a_look(event, browser, compiled):
+    make_entrant(event)
+    browser.post(at(event, "edit"), written(), headers={"HX-Request": "true"})
+    assert compiled == ["back-warm-up"]
 
 
 # Tests to oneself
