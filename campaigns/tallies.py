@@ -77,6 +77,13 @@ def of(steps: Iterable[Step]) -> dict[int, Tally]:
     return {step.id: kept.get(step.id) or _counted(step, now) for step in opened}
 
 
+def of_sent(steps: Iterable[Step]) -> dict[int, Tally]:
+    """The tally of each step that was ever opened, be it before its race moved and closed it again."""
+    asked = list(steps)
+    closed = Tally.objects.in_bulk([step.id for step in asked if step.opened_revision is None])
+    return closed | of(step for step in asked if step.opened_revision is not None)
+
+
 def states(tally: Tally) -> dict[str, int]:
     """Deliveries by shown state, over all channels."""
     return _summed(tally.counts)

@@ -15,7 +15,7 @@ from campaigns.ledger.doubting import (
     next_enquiry,
     resend_or_end,
 )
-from campaigns.ledger.foreseeing import Foreseen, Tally, audience_sizes, foresee, kin, tally
+from campaigns.ledger.foreseeing import Foreseen, Tally, audience_sizes, foresee, had, kin, tally
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, Prospect, coming, prospects
 from campaigns.ledger.looking_back import Sent, sent_message
@@ -72,6 +72,7 @@ __all__ = [
     "fold",
     "foresee",
     "free_chunk",
+    "had",
     "held_back",
     "hold",
     "hold_back",

@@ -155,9 +155,29 @@ FROM {gate.STEPS} CROSS JOIN entrants e
 WHERE s.id = %(step)s AND {who}"""
 
 
-# What was sent or settled is done with, and who entered after a step's opening is late for it.
+# What was sent or settled is done with, and who entered after a step's opening is late for it. A step that the move
+# of its race closed again opens anew: whom it reached before is passed over, and who was left out is asked again
+# while the new moment lies ahead.
 _STILL_WAITS = """(s.first_opened_revision IS NULL OR EXISTS (
-    SELECT 1 FROM deliveries x WHERE x.step_id = s.id AND x.entrant_id = e.id AND x.state IN ('due', 'held')))"""
+    SELECT 1 FROM deliveries x WHERE x.step_id = s.id AND x.entrant_id = e.id AND x.state IN ('due', 'held')))
+    AND NOT EXISTS (
+    SELECT 1 FROM deliveries x WHERE x.step_id = s.id AND x.entrant_id = e.id
+        AND x.state NOT IN ('due', 'held') AND (x.state <> 'skipped' OR m.due_at < m.asked_at))"""
+
+
+def had(steps: Sequence[Step]) -> dict[int, int]:
+    """To how many entrants each step went already, by the step's id; those it never left for are not in it.
+
+    Served by deliveries_one_a_step_and_entrant.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT step_id, count(*) FROM deliveries
+            WHERE step_id = ANY(%(steps)s) AND state NOT IN ('due', 'held', 'skipped') GROUP BY step_id""",
+            {"steps": [step.id for step in steps]},
+        )
+        return dict(cursor.fetchall())
 
 
 def audience_sizes(event: Event, steps: Sequence[Step]) -> dict[int, int]:

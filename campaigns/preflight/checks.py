@@ -115,7 +115,7 @@ def _texts(one: Look) -> Iterator[Finding]:
 def _reach(one: Look, now: datetime) -> Iterator[Finding]:
     left_out, people = one.figures.left_out, one.figures.people
     late = left_out["too_late"]
-    begun = one.step.first_opened_revision is not None
+    begun = one.step.first_opened_revision is not None or one.figures.had > 0
     if one.step.kind == StepKind.PLANNED and not people and not begun:
         if late and one.figures.first and one.figures.first < now:
             words = "Its moment has passed and it is too late for everyone: switch it off."

@@ -46,6 +46,8 @@ class StepFigures:
     """When its first message leaves, and its last at the provider's rate."""
     audience: int = 0
     audience_at_approval: int | None = None
+    had: int = 0
+    """To whom it went before the race moved: they do not get it again."""
     people: int = 0
     """Who are reached, those of a family by one message too."""
     emails: int = 0

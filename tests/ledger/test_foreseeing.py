@@ -140,6 +140,20 @@ def test_of_a_step_that_has_begun_only_those_count_who_still_wait(event):
     assert unasked.id
 
 
+def test_of_a_step_that_a_move_closed_again_nobody_counts_who_has_had_it(event):
+    step = the_step(a_campaign(event))
+    sent, left_out, unasked = entrants(event, 3)
+    queue(step, [sent, left_out])
+    Delivery.objects.filter(entrant=sent).update(state="sent")
+    Delivery.objects.filter(entrant=left_out).update(state="skipped", reason="no_consent")
+    step.first_opened_revision = None
+    step.save()
+    ahead = {row.facts.entrant for row in ledger.foresee(step, EARLIER)}
+    assert ahead == {left_out.id, unasked.id}
+    assert [row.facts.entrant for row in ledger.foresee(step, DUE + timedelta(hours=1))] == [unasked.id]
+    assert ledger.had([step]) == {step.id: 1}
+
+
 def test_audiences_are_counted_without_asking_for_consent(event):
     entrants(event, 2, consents=())
     entrants(event, 1, race="10k")

@@ -24,7 +24,7 @@ from campaigns.web.course import STATE_MEANINGS, STATE_WORDS
 from campaigns.web.organiser import course_words, plan_look, refusals, words
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.errand_pages import ask, errand_of, progress_of
-from campaigns.web.organiser.plan_look import PlanLook, StepLook
+from campaigns.web.organiser.plan_look import StepLook
 from campaigns.web.organiser.showing import show
 
 GOOD_FOR = timedelta(hours=1)
@@ -73,7 +73,7 @@ def approve(request: HttpRequest, member: Member) -> HttpResponse:
     )
     return show(
         request, member, "approve.html",
-        plan=plan, form=form, latest=latest, going=going(plan, now),
+        plan=plan, form=form, latest=latest, due=going(plan.due(now), now), coming=going(plan.coming(now), now),
         opening=course_words.opening(member.event, campaign, plan, now),
         grown=approval.grown(member.event, [one.step for one in plan.steps]),
         can_stop=campaign.state not in ENDS_AT,
@@ -112,7 +112,7 @@ def campaign_of(member: Member) -> Campaign:
 
 @dataclass(frozen=True)
 class Going:
-    """What is approved and still to come, as the panel of the start button says it."""
+    """Some approved steps, as the panel of the start button says them."""
 
     steps: int
     emails: int
@@ -123,9 +123,8 @@ class Going:
     """At least: one segment a text; empty where no price is known or no text goes."""
 
 
-def going(plan: PlanLook, now: datetime) -> Going:
-    """What a start would let go."""
-    coming = plan.coming(now)
+def going(coming: list[StepLook], now: datetime) -> Going:
+    """What a start would let go of these steps."""
     texts = sum(one.people for one in coming if one.step.channel == "sms")
     return Going(
         len(coming),
@@ -148,8 +147,10 @@ def _start(request: HttpRequest, member: Member, campaign: Campaign) -> HttpResp
         )
         return redirect("approve", member.event.slug)
     audit.record(member.who, "campaign.start", event=member.event.slug)
-    messages.success(request, "Started: each approved step goes at its moment.")
-    return redirect("course", member.event.slug)
+    now = clock.now()
+    plan = plan_look.look(member.event, campaign, now)
+    messages.success(request, course_words.started(plan, now))
+    return redirect("live" if plan.due(now) else "course", member.event.slug)
 
 
 def _stop(request: HttpRequest, member: Member, campaign: Campaign) -> HttpResponse:

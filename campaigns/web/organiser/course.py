@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from campaigns import clock
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
-from campaigns.models import Campaign, Event
+from campaigns.models import Campaign, Entrant, Event
 from campaigns.web import course as picture
 from campaigns.web.organiser import course_words, plan_look
 from campaigns.web.organiser.door import page
@@ -28,6 +28,7 @@ def course(request: HttpRequest, member: Member) -> HttpResponse:
     return show(
         request, member, "course.html",
         plan=plan,
+        nobody=not any(one.people for one in plan.steps) and not Entrant.objects.filter(event=event).exists(),
         opening=course_words.opening(event, campaign, plan, now),
         drawn=plan_look.drawn(event, plan, now),
         before=[one for one in plan.steps if not _is_behind(one, event)],

@@ -35,6 +35,8 @@ class StepLook:
     last: datetime | None
     """The last moment at which it becomes due for anyone."""
     people: int
+    had: int
+    """To how many it went before its race moved; they do not get it again."""
     href: str
 
     @property
@@ -44,6 +46,11 @@ class StepLook:
     @property
     def waits(self) -> bool:
         return self.state in ("draft", "waiting")
+
+    def goes_at_once(self, now: datetime) -> bool:
+        """Whether its moment is past while it is still worth reading: it leaves as soon as it may."""
+        started = self.had or self.state not in ("draft", "waiting", "approved")
+        return not started and self.last is not None and self.last <= now
 
     @property
     def is_approved_count(self) -> bool:
@@ -81,6 +88,10 @@ class PlanLook:
     def coming(self, now: datetime) -> list[StepLook]:
         """Approved steps with a moment still ahead, soonest first."""
         return [one for one in self.steps if one.state == "approved" and one.last and one.last > now]
+
+    def due(self, now: datetime) -> list[StepLook]:
+        """Approved steps that leave as soon as they may, for their moment has passed."""
+        return [one for one in self.steps if one.state == "approved" and one.goes_at_once(now)]
 
 
 def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
@@ -126,9 +137,10 @@ def audience_sizes(event: Event, steps: Sequence[Step], field: Field) -> dict[in
 
 
 def _went(steps: Sequence[Step]) -> dict[int, int]:
-    """How many messages of each step that is done have left."""
-    done = [step for step in steps if step.state == StepState.DONE]
-    return {step: tallies.left_here(tally) for step, tally in tallies.of(done).items()}
+    """How many messages of each step have left that is done, or was sent before its race moved."""
+    counted = {step.id for step in steps if step.state == StepState.DONE or step.opened_revision is None}
+    found = tallies.of_sent(step for step in steps if step.id in counted)
+    return {step: tallies.left_here(tally) for step, tally in found.items()}
 
 
 def _step(
@@ -137,13 +149,16 @@ def _step(
     moments = field.moments(step, now) if step.kind == StepKind.PLANNED else None
     due = moments.due if moments else []
     over = bool(moments and moments.last and moments.last <= now)
+    done = step.state == StepState.DONE
     stands = step.approved_recipients is not None and step.state not in (StepState.WAITING, StepState.DRAFT)
     return StepLook(
         step,
-        "missed" if went == 0 else _state(step, campaign, over=over),
+        "missed" if done and went == 0 else _state(step, campaign, over=over),
         min(due, default=None),
         max(due, default=None),
-        went or (step.approved_recipients if stands and step.approved_recipients is not None else size),
+        (done and went)
+        or (step.approved_recipients if stands and step.approved_recipients is not None else size),
+        0 if done else went or 0,
         reverse("step", args=[field.event.slug, step.name]),
     )
 

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from django.core.cache import cache
 from django.test import Client
-from people import a_step, load
+from people import a_step, load, queue
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 from reigate import dump, make_entrant, make_event, make_organiser
@@ -18,7 +18,7 @@ from signed_in import browser_of, make_user
 from web.organiser.plans import look_of, plan_of
 
 from campaigns import campaign, errands
-from campaigns.models import AuditEntry, Campaign, Errand, Event, SignOff, Step
+from campaigns.models import AuditEntry, Campaign, Delivery, Entrant, Errand, Event, SignOff, Step
 from campaigns.models.words import ErrandKind, Role
 
 pytestmark = pytest.mark.django_db
@@ -214,6 +214,31 @@ def test_start_repeats_what_goes_and_starts(approver: Client, event: Event) -> N
     assert "Started: each approved step goes at its moment." in page
     assert Campaign.objects.get().state == "live"
     assert AuditEntry.objects.latest("id").act == "campaign.start"
+
+
+def test_a_start_names_what_leaves_at_once(
+    approver: Client, event: Event, now: time_machine.Coordinates
+) -> None:
+    press(approver, ask(approver, event, "tip", "race-morning"))
+    now.move_to(datetime(2027, 8, 3, 10, tzinfo=UTC))
+    approver = browser_of(make_user(event, Role.APPROVER))
+    page = read(approver, f"/e/{event.slug}/approve")
+    assert "1 step is due already, 3 emails. It leaves as soon as you press." in page
+    assert "1 approved step still to come: 3 texts." in page
+    assert "Start, and send 3 messages now" in page
+    page = unescape(approver.post(f"/e/{event.slug}/approve", {"act": "start"}, follow=True).content.decode())
+    assert "Started: 1 step that was due leaves now, and each other at its moment." in page
+    assert "<h1>Live</h1>" in page
+
+
+def test_a_look_after_a_move_counts_nobody_twice(approver: Client, event: Event) -> None:
+    step = Step.objects.get(name="tip")
+    queue(step, Entrant.objects.all()[:2])
+    Delivery.objects.update(state="sent")
+    page = read(approver, ask(approver, event, "tip"))
+    assert "1 person of 3" in page
+    assert "went to 2 before, who do not get it again" in page
+    assert "1 email: the first leaves on Tuesday" in page
 
 
 def test_nothing_starts_before_a_step_is_approved(approver: Client, event: Event) -> None:

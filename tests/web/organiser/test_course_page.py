@@ -81,6 +81,68 @@ def test_what_stops_everything_is_said_before_all_else(act, said: str) -> None: 
     assert said in course_of(event)
 
 
+DUE_ALREADY = datetime(2027, 8, 3, 10, tzinfo=UTC)
+"""An hour after the moment of the first step, which is worth reading for longer."""
+
+
+def test_what_is_due_already_is_not_said_to_wait_for_a_later_day() -> None:
+    event = make_event()
+    make_entrant(event)
+    plan_of(event)
+    with time_machine.travel(DUE_ALREADY, tick=False):
+        page = course_of(event)
+    assert (
+        "3 steps wait for approval. 1 of them is due already and goes as soon as it is approved and the campaign is "
+        "started. The next goes on Sun 19 Sep 2027 at" in page
+    )
+    assert "waiting for approval, due already: it goes at once" in page
+
+
+def test_a_start_that_sends_at_once_says_so_beforehand() -> None:
+    event = make_event()
+    make_entrant(event)
+    campaign.approve(plan_of(event), "ann@example.org", [])
+    with time_machine.travel(DUE_ALREADY, tick=False):
+        assert (
+            "start it, and 1 step that is due already goes at once, 1 message, then Race morning goes to 1 person on "
+            in course_of(event)
+        )
+        campaign.start(Campaign.objects.get())
+        assert "All is approved: 1 step leaves now; next, Race morning" in course_of(event)
+
+
+def test_after_a_move_the_list_says_to_whom_a_step_went_before() -> None:
+    event = make_event()
+    make_entrant(event)
+    tip = live(event).steps.get(name="tip")
+    tip.state, tip.opened_revision = "done", event.revision
+    tip.save()
+    tallies = {"counts": {"email": {"sent": 336}}, "reasons": {}, "rest_s": 2, "calm_s": 2}
+    Tally.objects.create(step=tip, counted_at=AT, look_at=AT, **tallies)
+    with time_machine.travel(DUE_ALREADY, tick=False):
+        campaign.move_race(event, event.date + timedelta(days=7))
+        page = course_of(event)
+        assert "waiting for approval; it went to 336 before, who do not get it again" in page
+        campaign.move_race(event, event.date)
+        assert "it goes at once" not in course_of(event)
+
+
+def test_a_pause_leads_to_where_it_ends() -> None:
+    event = make_event()
+    make_entrant(event)
+    campaign.pause(live(event))
+    assert '<a class="button button-first" href="/e/run-reigate-2027/live/#act">' in course_of(event)
+
+
+def test_with_nobody_entered_the_list_comes_first() -> None:
+    event = make_event()
+    plan_of(event)
+    page = course_of(event)
+    assert "Nobody is entered yet. 3 steps wait for approval" in page
+    assert '<a class="button button-first" href="/e/run-reigate-2027/entrants/lists/new">' in page
+    assert "Look and approve" not in page
+
+
 def test_the_list_tells_all_without_the_picture() -> None:
     event = make_event()
     make_entrant(event)
@@ -167,7 +229,7 @@ def test_the_course_asks_as_little_of_the_database_for_many_steps_as_for_few(
         make_entrant(many, email=f"runner{number}@example.org")
     for event in (few, many):
         browser = owner(event)
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(14):
             course_of(event, browser)
-        with django_assert_max_num_queries(11):  # the audiences are counted for a minute
+        with django_assert_max_num_queries(13):  # the audiences are counted for a minute
             course_of(event, browser)
