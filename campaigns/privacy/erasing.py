@@ -70,40 +70,27 @@ def empty(ids: Sequence[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_EMPTY_ATTEMPTS, [list(ids)])
         cursor.execute(_EMPTY_RECEIPTS, [list(ids)])
-    now = clock.now()
-    rows = [
-        Entrant(
-            id=id_,
-            first_name="",
-            last_name="",
-            registration_id="",
-            email="",
-            email_hash=None,
-            mobile="",
-            mobile_hash=None,
-            mobile_ok=False,
-            birth_date=None,
-            first_timer=None,
-            club="",
-            bib="",
-            status=EntrantStatus.WITHDRAWN,
-            race_status=RaceStatus.UNKNOWN,
-            hold_reason=REASON,
-            token=new_token(),
-            short_code=new_short_code(),
-            erased_at=now,
-            updated_at=now,
-        )
-        for id_ in ids
-    ]
-    Entrant.objects.bulk_update(rows, _EMPTIED)
+        # One statement: as so many objects, a piece of retention cost the clock's worker two seconds and 30 MB.
+        values = {
+            "ids": list(ids),
+            "tokens": [new_token() for _ in ids],
+            "codes": [new_short_code() for _ in ids],
+            "now": clock.now(),
+            "withdrawn": EntrantStatus.WITHDRAWN,
+            "unknown": RaceStatus.UNKNOWN,
+            "reason": REASON,
+        }
+        cursor.execute(_EMPTY_ENTRANTS, values)
 
 
-_EMPTIED = (
-    "first_name", "last_name", "registration_id", "email", "email_hash", "mobile", "mobile_hash", "mobile_ok",
-    "birth_date", "first_timer", "club", "bib", "status", "race_status", "hold_reason", "token", "short_code",
-    "erased_at", "updated_at",
-)  # fmt: skip
+_EMPTY_ENTRANTS = """
+UPDATE entrants e SET first_name = '', last_name = '', registration_id = '', club = '', bib = '',
+    email = '', email_hash = NULL, mobile = '', mobile_hash = NULL, mobile_ok = FALSE,
+    birth_date = NULL, first_timer = NULL, status = %(withdrawn)s, race_status = %(unknown)s,
+    hold_reason = %(reason)s, token = made.token, short_code = made.code, erased_at = %(now)s, updated_at = %(now)s
+FROM unnest(%(ids)s::bigint[], %(tokens)s::text[], %(codes)s::text[]) AS made (id, token, code)
+WHERE e.id = made.id"""
+"""Served by the primary key."""
 
 # A text's sid stays until the provider has removed the text as well (`forget_texts`). Served by deliveries_by_entrant.
 _EMPTY_ATTEMPTS = """
