@@ -158,8 +158,9 @@ class Years:
             if not due.more and not due.channels:
                 break
         self._safely(_reports)
-        self._safely(lambda: tallies.tally(hour))
-        self._safely(lambda: reaching.refresh(hour))
+        if hour.hour in (3, 12):  # hourly, counting what stands still would be most of the time
+            self._safely(lambda: tallies.tally(hour))
+            self._safely(lambda: reaching.refresh(hour))
         if hour.hour == 3:
             while (kept := self._safely(lambda: privacy.retain(hour))) is None or kept.more:
                 pass
