@@ -17,8 +17,8 @@ from campaigns import providers
 from campaigns.channels.outcomes import ChannelDown
 from campaigns.channels.smtp_connection import open_connection
 from campaigns.channels.smtp_url import parse_email_url
-from campaigns.channels.twilio_look_ups import LookUpFailed
-from campaigns.checking import Check, good, look, wrong
+from campaigns.channels.twilio_look_ups import LookUpFailed, TwilioLookUps
+from campaigns.checking import Check, State, good, look, wrong
 from campaigns.models.words import Channel
 from campaigns.preflight import sender
 from campaigns.preflight.findings import Severity
@@ -182,22 +182,37 @@ def _twilio() -> Iterator[Check]:
             yield wrong("twilio_sender", finding.words, "Set TWILIO_FROM or TWILIO_MESSAGING_SERVICE_SID.")
     look_ups = providers.sms_look_ups()
     try:
-        look_ups.credit()
-        yield good("twilio_account", "Twilio knows the account and its token.")
-        yield _inbound(look_ups.inbound_address(from_))
-    except LookUpFailed as error:
-        yield wrong(
-            "twilio_account",
-            str(error),
-            "Compare TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN with Twilio's console.",
-        )
+        account = _account(look_ups)
+        yield account
+        if account.state == State.GOOD:
+            yield _inbound(look_ups, from_)
     finally:
         look_ups.close()
 
 
-def _inbound(address: str | None) -> Check:
+def _account(look_ups: TwilioLookUps) -> Check:
+    try:
+        look_ups.credit()
+    except LookUpFailed as error:
+        return wrong(
+            "twilio_account",
+            str(error),
+            "Compare TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN with Twilio's console.",
+        )
+    return good("twilio_account", "Twilio knows the account and its token.")
+
+
+def _inbound(look_ups: TwilioLookUps, sender: str) -> Check:
     """Status reports name their address with each text; what people answer goes where the console says."""
     wanted = f"{settings.PUBLIC_URL}/hooks/twilio/inbound"
+    try:
+        address = look_ups.inbound_address(sender)
+    except LookUpFailed as error:
+        return wrong(
+            "twilio_inbound",
+            f"Where answers go could not be asked: {error}",
+            f"See in Twilio's console that the sender is yours and its incoming messages go to {wanted}.",
+        )
     if address is None:
         return look(
             "twilio_inbound",

@@ -51,8 +51,12 @@ class Twilio(http.server.BaseHTTPRequestHandler):
     """The two questions about an account, as Twilio answers them."""
 
     status, sms_url = 200, "https://localhost/hooks/twilio/inbound"
+    knows_numbers = True
 
     def do_GET(self) -> None:
+        if "Balance" not in self.path and not Twilio.knows_numbers:
+            self.send_error(404)
+            return
         if "Balance" in self.path:
             said = {"balance": "12.5", "currency": "GBP", "account_sid": ACCOUNT}
         else:
@@ -105,6 +109,7 @@ def station(settings, certificate, monkeypatch) -> Iterator[object]:
     monkeypatch.setenv("SSL_CERT_FILE", os.fspath(certificate / "cert"))
     Front.hsts, Front.hook_status, Front.metrics_status, Front.skew = "max-age=31536000", 403, 401, 0.0
     settings.PUBLIC_URL = f"https://localhost:{front.server_port}"
+    Twilio.knows_numbers = True
     Twilio.status, Twilio.sms_url = 200, f"{settings.PUBLIC_URL}/hooks/twilio/inbound"
     settings.TWILIO_BASE_URL = f"http://127.0.0.1:{twilio.server_port}"
     settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = ACCOUNT, "token"
@@ -204,4 +209,9 @@ def test_a_sender_that_no_phone_accepts_is_red(station):
 
 def test_answers_that_go_elsewhere_are_red(station):
     Twilio.sms_url = "https://demo.twilio.com/welcome/sms/reply"
+    assert wrongs() == {"twilio_inbound"}
+
+
+def test_a_question_about_answers_that_fails_is_red_by_itself(station):
+    Twilio.knows_numbers = False
     assert wrongs() == {"twilio_inbound"}
