@@ -56,6 +56,11 @@ class Line:
         return self.of(*DOUBTFUL)
 
     @property
+    def left_somebody(self) -> bool:
+        """Whether it is known why somebody did not get it."""
+        return bool(self.reasons or self.refusals)
+
+    @property
     def share(self) -> int:
         """Per cent of its messages that wait no more; 100 only when none waits."""
         return 100 * (self.total - self.left) // self.total if self.total else 0

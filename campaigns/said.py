@@ -30,7 +30,7 @@ def count(number: int, one: str, many: str = "") -> str:
 CHANNELS = {"email": "email", "sms": "text"}
 
 REASONS = {
-    "no_consent": "not agreed to",
+    "no_consent": "they have not agreed to it",
     "suppressed": "stopped, or a bad address",
     "withdrawn": "withdrawn or held",
     "no_address": "no address",

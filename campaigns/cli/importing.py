@@ -222,12 +222,15 @@ def _outcomes(done: Import) -> str:
 def _print_problems(done: Import) -> None:
     if not done.problems:
         return
-    table = Table("Row", "Column", "Problem", "Cure", title="Problems", title_justify="left")
-    for problem in done.problems[:SHOWN_PROBLEMS]:
-        table.add_row(*(Text(str(cell)) for cell in problem))
+    from campaigns.entry_lists.entries import causes
+
+    found = causes(done.problems)
+    table = Table("Row", "Column", "Problem", "Cure", "Rows", title="Problems", title_justify="left")
+    for cause in found[:SHOWN_PROBLEMS]:
+        table.add_row(*(Text(str(cell)) for cell in cause))
     print_table(table)
-    if len(done.problems) > SHOWN_PROBLEMS:
-        click.echo(f"and {len(done.problems) - SHOWN_PROBLEMS:,} more: --json lists them all.")
+    if len(found) > SHOWN_PROBLEMS:
+        click.echo(f"and {len(found) - SHOWN_PROBLEMS:,} more: --json lists the problems of every row.")
 
 
 def print_table(table: Table) -> None:

@@ -24,7 +24,7 @@ decides where a list is silent or wrong:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, TypeVar
@@ -49,6 +49,25 @@ class Problem(NamedTuple):
     column: str
     problem: str
     cure: str
+
+
+class Cause(NamedTuple):
+    """One thing that is wrong in `rows` rows, the first of which is `row`."""
+
+    row: int
+    column: str
+    problem: str
+    cure: str
+    rows: int
+
+
+def causes(problems: Sequence[Problem]) -> list[Cause]:
+    """Problems that one act cures, once each, in the order of their first rows."""
+    counted = Counter(problem[1:] for problem in problems)
+    first: dict[tuple[str, str, str], int] = {}
+    for problem in problems:
+        first.setdefault(problem[1:], problem.row)
+    return [Cause(row, *words, counted[words]) for words, row in first.items()]
 
 
 class Entry(NamedTuple):
@@ -225,7 +244,7 @@ class Reader:
             self._note(
                 self._layout.heading(Field.WAVE),
                 f"{shown} is not a wave of {race.slug}; all rows with it go in without a wave",
-                "create the wave with `aidstation event wave` and import again",
+                "add the wave to the event, then bring the list in again",
             )
         return wave
 

@@ -72,7 +72,10 @@ def match_race(cell: str, races: Collection[RaceFacts]) -> RaceFacts:
     if len(alike) == 1:
         return alike[0]
     slugs = ", ".join(race.slug for race in races) or "none yet: create the event's races first"
-    raise CellError(f"{_shown(cell)} is not a race of this event", f"the event's races are {slugs}")
+    raise CellError(
+        f"{_shown(cell)} is not a race of this event",
+        f"the event's races are {slugs}: take the list of this event, or add the race to it",
+    )
 
 
 def _key(name: str) -> str:

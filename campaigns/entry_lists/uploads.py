@@ -21,6 +21,7 @@ from django.db.models import F
 
 from campaigns import clock
 from campaigns.entry_lists.dates import DateOrder, DateOrderError
+from campaigns.entry_lists.entries import causes
 from campaigns.entry_lists.guessing import guess
 from campaigns.entry_lists.imports import Import, NotComplete, facts_of, import_list
 from campaigns.entry_lists.mapping import Mapping, UnknownList, heading_key
@@ -194,6 +195,7 @@ def _read(upload: ListUpload, path: Path) -> None:
 
 def _note(upload: ListUpload, state: UploadState, done: Import, **more: Any) -> None:
     statuses = done.unknown_statuses if len(done.unknown_statuses) <= MOST_STATUSES else {}
+    found = causes(done.problems)
     result = {
         "source": done.source,
         "counts": done.counts,
@@ -203,8 +205,8 @@ def _note(upload: ListUpload, state: UploadState, done: Import, **more: Any) -> 
         "changes": done.diff.changes,
         "changes_something": done.diff.changes_something,
         "pairs": [list(pair) for pair in done.diff.pairs],
-        "problems": [list(problem) for problem in done.problems[:MOST_PROBLEMS]],
-        "more_problems": max(0, len(done.problems) - MOST_PROBLEMS),
+        "problems": [list(cause) for cause in found[:MOST_PROBLEMS]],
+        "more_problems": max(0, len(found) - MOST_PROBLEMS),
         "not_read": done.not_read,
         "unknown_statuses": statuses,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date, time
 from pathlib import Path
@@ -74,20 +75,29 @@ def test_people_get_a_sentence_and_the_columns_not_read(aidstation: Aidstation) 
 
 
 def test_problems_are_listed_up_to_twenty_and_the_rest_counted(
-    aidstation: Aidstation, bad_list: Path
+    aidstation: Aidstation, tmp_path: Path
 ) -> None:
+    path = tmp_path / "bad.csv"
+    rows = [f"{miles} mile run,Bob,Hill,bob@example.com,1980-12-10,,," for miles in range(30, 55)]
+    path.write_text("\n".join([HEAD, *rows]), "utf-8")
+    output = aidstation("import", path, "--event", "reigate").output
+    assert output.count("raceTitle") == 20
+    assert "and 5 more" in output
+
+
+def test_what_one_act_cures_is_listed_once(aidstation: Aidstation, bad_list: Path) -> None:
     result = aidstation("import", bad_list, "--event", "reigate")
     assert result.exit_code == 0
     assert "26 rows imported into reigate: 1 new, 25 rejected." in result.output
-    assert result.output.count("raceTitle") == 20
-    assert "and 5 more" in result.output
+    assert result.output.count("raceTitle") == 1
+    assert re.search(r"│ 25 +│", result.output)
     problems = json.loads(aidstation("import", bad_list, "--event", "reigate", "--json").output)["problems"]
     assert len(problems) == 25
     assert problems[0] == {
         "row": 3,
         "column": "raceTitle",
         "problem": "a blank is not a race of this event",
-        "cure": "the event's races are half, 10k, 5k, kids",
+        "cure": "the event's races are half, 10k, 5k, kids: take the list of this event, or add the race to it",
     }
 
 

@@ -36,7 +36,9 @@ def test_names_of_one_race(facts: EventFacts, cell: str, slug: str) -> None:
 def test_what_no_race_is_called(facts: EventFacts, cell: str) -> None:
     with pytest.raises(CellError) as caught:
         match_race(cell, facts.races)
-    assert caught.value.cure == "the event's races are 10k, half, 5k, kids"
+    assert caught.value.cure == (
+        "the event's races are 10k, half, 5k, kids: take the list of this event, or add the race to it"
+    )
 
 
 def test_two_races_over_one_distance_are_not_guessed() -> None:

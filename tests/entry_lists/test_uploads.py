@@ -258,6 +258,8 @@ def test_one_list_is_in_the_hands_of_one_worker(event: Event, start_list: Path) 
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s, %s)", [uploads._LOCK, listed.id])
     assert run(listed).state == UploadState.WAITING
+    with other.cursor() as cursor:  # a session that is closed may hold its lock for a moment longer
+        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [uploads._LOCK, listed.id])
     other.close()
     assert run(listed).state == UploadState.COMPARED
 

@@ -40,6 +40,12 @@ def opening(event: Event, campaign: Campaign, plan: PlanLook, now: datetime) -> 
     return f"All is approved: {now_leaving.rstrip('; ')}." if due else _nothing_to_come(plan)
 
 
+def next_of(event: Event, plan: PlanLook, now: datetime) -> str:
+    """ "Next, Taper goes to 336 people on Tuesday at 10:00."; empty where nothing approved is to come."""
+    coming = plan.coming(now)
+    return f"Next, {_goes(coming[0], event, now)}." if coming else ""
+
+
 def started(plan: PlanLook, now: datetime) -> str:
     """What a press on Start has done."""
     due = plan.due(now)

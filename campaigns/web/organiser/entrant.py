@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from campaigns import audit, clock, people, privacy
+from campaigns import audit, clock, people, privacy, start_list
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.entry_lists import clean
@@ -158,8 +158,13 @@ def guardian(request: HttpRequest, member: Member, token: str) -> HttpResponse:
     except people.PersonError as error:
         form.add_error(None, str(error))
         return _shown(request, member, found, guardian=form)
-    messages.success(request, f"Messages for {found.first_name} go to {form.cleaned_data['name']} now.")
-    return _back(member, found)
+    said = f"Messages for {found.first_name} go to {form.cleaned_data['name']} now."
+    others = start_list.waiting(member.event).count
+    if not others:
+        messages.success(request, said)
+        return _back(member, found)
+    messages.success(request, f"{said} {words.count(others, 'other waits', 'others wait')}.")
+    return redirect("entrants-waiting", member.event.slug)
 
 
 @require_POST

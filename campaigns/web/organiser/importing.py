@@ -198,6 +198,8 @@ def lists(request: HttpRequest, member: Member) -> HttpResponse:
 def new(request: HttpRequest, member: Member) -> HttpResponse:
     """`/e/<slug>/entrants/lists/new`: takes the file; nothing of it is looked at here."""
     form = Upload(request.POST or None, request.FILES or None)
+    if not Entrant.objects.filter(event=member.event).exists():
+        del form.fields["complete"]
     if form.is_valid():
         file = form.cleaned_data["file"]
         listed = uploads.take(
@@ -205,7 +207,7 @@ def new(request: HttpRequest, member: Member) -> HttpResponse:
             member.who,
             file.name or "list",
             file.chunks(),
-            complete=form.cleaned_data["complete"],
+            complete=form.cleaned_data.get("complete", False),
         )
         audit.record(
             member.who, "entrants.upload", event=member.event.slug, upload=listed.id, bytes=file.size

@@ -16,7 +16,7 @@ from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.models import Campaign, Step
 from campaigns.models.words import CampaignState, StepKind
-from campaigns.web.organiser import refusals, words
+from campaigns.web.organiser import course_words, plan_look, refusals, words
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.showing import fragment, show
 
@@ -34,7 +34,8 @@ def live_page(request: HttpRequest, member: Member) -> HttpResponse:
     """`/e/<slug>/live/`: shows the send; a POST pauses, resumes or stops the campaign."""
     if request.method == "POST":
         return _act(request, member)
-    return show(request, member, "live.html", **_figures(member, clock.now()))
+    now = clock.now()
+    return show(request, member, "live.html", coming=_coming(member, now), **_figures(member, now))
 
 
 @require_safe
@@ -42,6 +43,14 @@ def live_page(request: HttpRequest, member: Member) -> HttpResponse:
 def live_figures(request: HttpRequest, member: Member) -> HttpResponse:
     """`/e/<slug>/live/figures`: the same counts, for htmx."""
     return fragment(request, member, "live_figures.html", **_figures(member, clock.now()))
+
+
+def _coming(member: Member, now: datetime) -> str:
+    """What goes next, as a sentence; empty unless the campaign is live."""
+    campaign = Campaign.objects.filter(event=member.event, state=CampaignState.LIVE).first()
+    if campaign is None or member.event.cancelled_at or member.event.incident_hold:
+        return ""
+    return course_words.next_of(member.event, plan_look.look(member.event, campaign, now), now)
 
 
 def _act(request: HttpRequest, member: Member) -> HttpResponse:
@@ -65,7 +74,7 @@ def _figures(member: Member, now: datetime) -> dict[str, Any]:
     steps = list(
         Step.objects.filter(campaign__event=member.event).select_related("campaign").order_by("position")
     )
-    found = live.lines(member.event, steps, now)
+    found = [line for line in live.lines(member.event, steps, now) if line.total]
     moving = [line for line in found if line.left or line.rate]
     campaign = steps[0].campaign if steps else None
     return {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from campaigns import ledger, view_link
-from campaigns.models import Attempt, Delivery, Entrant
+from campaigns.models import Attempt, Delivery, Entrant, Step
 from campaigns.models.words import Channel, DeliveryState, StepKind
 from campaigns.web.organiser import fates, words
 
@@ -24,6 +24,8 @@ class Stop:
     why: str = ""
     code: str = ""
     """Of the link that shows an email that was sent."""
+    message: tuple[str, str] | None = None
+    """Channel and name of the message, to read it as this person will, or would."""
     tries: list[tuple[datetime, str]] = field(default_factory=list)
 
     @property
@@ -39,11 +41,12 @@ def of(entrant: Entrant, now: datetime) -> list[Stop]:
     for one in Attempt.objects.filter(delivery__in=[row.id for row in rows]).order_by("number"):
         tries.setdefault(one.delivery_id, []).append(one)
     planned = ledger.prospects(entrant, now)
+    told = _messages(entrant)
     # What is in the queue is asked of the plan, which knows whether it still goes.
     asked = {one.step for one in planned}
     queued = {row.step.name: tries.get(row.id, []) for row in rows if row.state == DeliveryState.DUE}
     stops = [_had(row, tries.get(row.id, [])) for row in rows if row.step.name not in asked & queued.keys()]
-    stops += [_ahead(one, now, queued.get(one.step)) for one in planned]
+    stops += [_ahead(one, now, queued.get(one.step), told.get((one.step, one.channel))) for one in planned]
     return sorted(stops, key=lambda stop: stop.at)
 
 
@@ -62,7 +65,16 @@ def _had(row: Delivery, tries: list[Attempt]) -> Stop:
     )
 
 
-def _ahead(one: ledger.Prospect, now: datetime, queued: list[Attempt] | None) -> Stop:
+def _messages(entrant: Entrant) -> dict[tuple[str, str], tuple[str, str]]:
+    """By step and channel, what the step sends there."""
+    steps = Step.objects.filter(campaign__event=entrant.event).select_related("template", "fallback_template")
+    both = ((step, one) for step in steps for one in (step.fallback_template, step.template) if one)
+    return {(step.name, one.channel): (one.channel, one.name) for step, one in both}
+
+
+def _ahead(
+    one: ledger.Prospect, now: datetime, queued: list[Attempt] | None, message: tuple[str, str] | None
+) -> Stop:
     if not one.goes:
         word, colour, why = "not for them", "plain", fates.verdict(one.verdict)
         if one.verdict in ("held", "minor", "missing_value"):
@@ -73,7 +85,10 @@ def _ahead(one: ledger.Prospect, now: datetime, queued: list[Attempt] | None) ->
         word, colour, why = "in the queue", "water", ""
     else:
         word, colour, why = "to come", "pine", "" if one.due_at > now else "as soon as it is its turn"
-    return Stop(one.due_at, words.topic(one.step), one.channel, word, colour, why, tries=_tries(queued or []))
+    return Stop(
+        one.due_at, words.topic(one.step), one.channel, word, colour, why,
+        message=message, tries=_tries(queued or []),
+    )  # fmt: skip
 
 
 def _tries(tries: list[Attempt]) -> list[tuple[datetime, str]]:

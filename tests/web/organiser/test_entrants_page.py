@@ -240,6 +240,30 @@ def test_a_guardian_is_named_with_an_address_of_their_own_or_the_entrys() -> Non
     assert acts(event) == ["entrants.guardian"]
 
 
+def test_whoever_names_a_guardian_goes_on_to_the_next_who_waits() -> None:
+    event = an_event()
+    kim, max_ = (
+        entrant(event, race="kids", first_name=name, born=date(2019, 1, 1), email=f"{name}@example.org")
+        for name in ("Kim", "Max")
+    )
+    browser = editor(event)
+    page = browser.get(of(kim)).content.decode()
+    assert '<a href="#whose">Name the guardian</a>' in page
+    answer = browser.post(of(kim, "/guardian"), {"name": "Pat"})
+    assert answer["Location"] == f"/e/{event.slug}/entrants/waiting"
+    assert "Messages for Kim go to Pat now. 1 other waits." in shown(browser, answer["Location"])
+    assert browser.post(of(max_, "/guardian"), {"name": "Pat"})["Location"] == of(max_)
+
+
+def test_a_message_to_come_can_be_read_as_they_will_get_it() -> None:
+    event, zoe, loaded = story()
+    browser = editor(event)
+    step = loaded.steps.get(name="tip-0")
+    href = f"/e/{event.slug}/messages/{step.template.channel}/{step.template.name}/?whom={zoe.token}"
+    assert f'href="{href}#look"' in browser.get(of(zoe)).content.decode()
+    assert f"{zoe.first_name}: " in shown(browser, href)
+
+
 def test_an_adult_gets_no_guardian() -> None:
     event, zoe, _ = story()
     answer = editor(event).post(of(zoe, "/guardian"), {"name": "Pat"})

@@ -66,7 +66,9 @@ def test_a_list_goes_from_the_file_to_the_entrants(browser: Client, event: Event
     assert "is not a date that can be read" in page
     browser.post(path, {"act": "columns", **CHOICES, "status-0": "confirmed"})
     work()
-    assert "40 new entrants, 0 changed, 0 withdrawn, 0 held; 1 row left out" in text_of(browser.get(path))
+    assert "40 new entrants, 0 changed, 0 withdrawn, 0 that wait for you; 1 row left out" in text_of(
+        browser.get(path)
+    )
     assert not Entrant.objects.exists()
     browser.post(path, {"act": "confirm", "digest": ListUpload.objects.get().digest})
     assert not Entrant.objects.exists()
@@ -177,3 +179,70 @@ def test_the_page_of_a_list_never_reads_its_file(
     with django_assert_max_num_queries(7) as asked:
         browser.get(path)
     assert not [query for query in asked.captured_queries if '"body"' in query["sql"]]
+
+
+KNOWN = "eventTitle,raceTitle,First Name,Last Name,Email Address,Date of Birth,Phone Number,Wave\n"
+"""The headings of a platform that is known, so that nothing is asked about columns."""
+
+
+def rows(count: int, race: str = "10k", born: str = "1980-01-02", wave: str = "") -> str:
+    return KNOWN + "".join(
+        f"Run,{race},Ann{number},Lee,a{number}@example.org,{born},+447700900123,{wave}\n"
+        for number in range(count)
+    )
+
+
+def test_a_list_of_another_race_is_told_once_with_what_to_do(browser: Client, event: Event) -> None:
+    path = send(browser, event, rows(40, "15 mile"))["Location"]
+    work()
+    page = text_of(browser.get(path))
+    assert (
+        "Nothing of this list can be brought in: all 40 rows are left out. Is it the list of another race?"
+        in page
+    )
+    assert "1 problem in the list" in page
+    assert "Row 2 and 39 more" in page
+    assert page.count("is not a race of this event") == 1
+    assert "take the list of this event, or add the race to it. Races and waves of the event" in page
+    assert "Choose another file" in page
+    assert "nothing to bring in" in text_of(browser.get(f"/e/{event.slug}/entrants/lists"))
+
+
+def test_an_unknown_wave_is_cured_on_the_page_of_the_event(browser: Client, event: Event) -> None:
+    path = send(browser, event, rows(3, wave="Pen 9"))["Location"]
+    work()
+    answer = browser.get(path)
+    assert "add the wave to the event, then bring the list in again" in text_of(answer)
+    assert f'href="/e/{event.slug}/event#starts"' in answer.content.decode()
+    assert "aidstation" not in text_of(answer).lower().replace("aid station", "")
+
+
+def test_who_waits_for_a_person_is_explained_and_linked(browser: Client, event: Event) -> None:
+    path = send(browser, event, rows(2, born="2015-01-02"))["Location"]
+    work()
+    page = text_of(browser.get(path))
+    assert (
+        "2 entrants get nothing, or not everything, until somebody acts: under 18 and no guardian is named"
+        in page
+    )
+    browser.post(path, {"act": "confirm", "digest": ListUpload.objects.get().digest})
+    work()
+    done = browser.get(path)
+    assert f'href="/e/{event.slug}/entrants/waiting"' in done.content.decode()
+    assert "Next: what they are to get" in text_of(done)
+
+
+def test_whether_everybody_is_on_it_is_asked_once_somebody_is_entered(browser: Client, event: Event) -> None:
+    new = f"/e/{event.slug}/entrants/lists/new"
+    assert "Everybody is on this list" not in text_of(browser.get(new))
+    a_list(event, "done")
+    assert "Everybody is on this list" in text_of(browser.get(new))
+
+
+def test_a_list_that_was_read_by_an_earlier_version_is_still_shown(browser: Client, event: Event) -> None:
+    token = a_list(event, "compared")["token"]
+    upload = ListUpload.objects.get()
+    upload.result["problems"] = [[4, "Wave", "'A' is not a wave of half", "create it"]]
+    upload.save()
+    page = text_of(browser.get(f"/e/{event.slug}/entrants/lists/{token}"))
+    assert "Row 4 Wave 'A'" in page.replace("&#39;", "'")

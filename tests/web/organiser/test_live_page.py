@@ -46,7 +46,7 @@ def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> N
     sending(event, people=30)
     said = text_of(editor(event))
     assert "3 messages wait to leave" in said
-    assert "not agreed to" in said
+    assert "they have not agreed to it" in said
     assert "a child without a guardian's address" in said
     assert "in doubt: handed over, and the answer was lost" in said
 
@@ -132,3 +132,24 @@ def test_the_counts_never_read_the_ledger(event: Event) -> None:
         tallies.count(step, clock.now())
     with assertNumQueries(7):
         browser.get(f"{PAGE}figures")
+
+
+def test_what_goes_next_is_said_and_nothing_that_concerns_nobody(event: Event) -> None:
+    campaign = sending(event)
+    later = campaign.steps.get(name="later")
+    Step.objects.filter(id=later.id).update(opened_revision=1, first_opened_revision=1, state="sending")
+    tallies.count(later, clock.now())
+    said = text_of(editor(event))
+    assert "Later 0 %" not in said
+
+
+def test_a_pause_with_nothing_under_way_does_not_speak_of_no_messages(event: Event) -> None:
+    sending(event, people=30)
+    Delivery.objects.filter(state="due").update(state="sent")
+    tallies.count(Step.objects.get(name="tip"), clock.now())
+    Campaign.objects.update(state="paused")
+    said = text_of(editor(event))
+    assert "Paused: nothing planned leaves." in said
+    assert "0 message" not in said
+    assert "Go on, or stop" in said
+    assert " a minute" not in said
