@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from campaigns.web.course.stations import STATE_WORDS, Course, Station
 
@@ -27,12 +28,10 @@ class Board:
     x: float
     lane: int
     to_left: bool
+    width: float
+    """Of the words."""
 
-    @property
-    def width(self) -> float:
-        return max(len(line) for line in lines(self.station)) * CHARACTER + 4
-
-    @property
+    @cached_property
     def span(self) -> tuple[float, float]:
         """From where to where sign and words reach."""
         half = SIGN / 2
@@ -45,6 +44,10 @@ class Board:
 
     def covers(self, begin: float, end: float) -> bool:
         return self.span[0] < end and begin < self.span[1]
+
+
+def _width(station: Station) -> float:
+    return max(map(len, lines(station))) * CHARACTER + 4
 
 
 def lines(station: Station) -> tuple[str, str, str]:
@@ -89,7 +92,8 @@ def _settled(boards: list[Board]) -> list[Board]:
 def _best(station: Station, x: float, others: Sequence[Board]) -> Board:
     """The best place among the others, one free row above them all being there for whoever finds no other."""
     lanes = max((other.lane for other in others), default=-1) + 2
-    choices = [Board(station, x, lane, left) for lane in range(lanes) for left in (False, True)]
+    width = _width(station)
+    choices = [Board(station, x, lane, left, width) for lane in range(lanes) for left in (False, True)]
     free = [choice for choice in choices if _fits(choice, others)]
     return min(free, key=lambda choice: _trouble(choice, others))
 
@@ -111,5 +115,5 @@ def _trouble(board: Board, others: Sequence[Board]) -> float:
 
 def _crosses(one: Board, other: Board) -> bool:
     """Whether the pole of the higher of two passes behind the words of the lower."""
-    low, high = sorted((one, other), key=lambda board: board.lane)
+    low, high = (one, other) if one.lane < other.lane else (other, one)
     return low.lane < high.lane and low.covers(high.x - 2, high.x + 2)
