@@ -15,7 +15,16 @@ from campaigns.ledger.doubting import (
     next_enquiry,
     resend_or_end,
 )
-from campaigns.ledger.foreseeing import Foreseen, Tally, audience_sizes, foresee, had, kin, tally
+from campaigns.ledger.foreseeing import (
+    Foreseen,
+    Tally,
+    audience_counts,
+    audience_sizes,
+    foresee,
+    had,
+    kin,
+    tally,
+)
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, Prospect, coming, prospects
 from campaigns.ledger.looking_back import Sent, sent_message
@@ -35,7 +44,7 @@ from campaigns.ledger.restoring import (
     open_restoration,
     went_out,
 )
-from campaigns.ledger.sampling import Crowd, crowd
+from campaigns.ledger.sampling import samples
 from campaigns.ledger.settling import Result, hold, pause_step, release, settle
 from campaigns.ledger.sweeping import cancel, finish_steps, sweep
 
@@ -49,7 +58,6 @@ __all__ = [
     "Claim",
     "Claimed",
     "Coming",
-    "Crowd",
     "Doubt",
     "Foreseen",
     "HeldBack",
@@ -60,13 +68,13 @@ __all__ = [
     "Sent",
     "Tally",
     "at_number_of",
+    "audience_counts",
     "audience_sizes",
     "bump_stop_signal",
     "cancel",
     "claim",
     "close_restoration",
     "coming",
-    "crowd",
     "done_asking",
     "finish_steps",
     "fold",
@@ -92,6 +100,7 @@ __all__ = [
     "replay",
     "replay_the_dead",
     "resend_or_end",
+    "samples",
     "sent_message",
     "settle",
     "steps_to_free",

@@ -1,6 +1,6 @@
 """Foreseeing: what the claim would say of each entrant at a step's own moment. Changes nothing, opens nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -182,13 +182,17 @@ def had(steps: Sequence[Step]) -> dict[int, int]:
 
 def audience_sizes(event: Event, steps: Sequence[Step]) -> dict[int, int]:
     """How many confirmed entrants each step is for, by the step's id: one pass over them for all steps."""
-    if not steps:
+    counted = audience_counts(Field.of(event), {step.audience for step in steps}) if steps else {}
+    return {step.id: counted[step.audience] for step in steps}
+
+
+def audience_counts(field: Field, texts: Collection[str]) -> dict[str, int]:
+    """How many confirmed entrants are in each of these audiences: one pass over them for all."""
+    if not texts:
         return {}
-    field = Field.of(event)
-    params: dict[str, Any] = {"event": event.id}
-    counts = [
-        f"count(*) FILTER (WHERE {field.audience(step).where(params, f'a{step.id}_')})" for step in steps
-    ]
+    params: dict[str, Any] = {"event": field.event.id}
+    audiences = [field.audience_of(text) for text in texts]
+    counts = [f"count(*) FILTER (WHERE {one.where(params)})" for one in audiences]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -199,7 +203,7 @@ def audience_sizes(event: Event, steps: Sequence[Step]) -> dict[int, int]:
             WHERE ev.id = %(event)s AND e.status = 'confirmed'""",
             params,
         )
-        return dict(zip((step.id for step in steps), cursor.fetchone(), strict=True))
+        return dict(zip(texts, cursor.fetchone(), strict=True))
 
 
 def kin(entrant_id: int, channel: Channel) -> list[int]:

@@ -80,7 +80,11 @@ class Field:
 
     def audience(self, step: Step) -> Audience:
         """The step's audience as a condition for this event."""
-        return parse(step.audience, [race.slug for race in self.races], [wave.name for wave in self.waves])
+        return self.audience_of(step.audience)
+
+    def audience_of(self, text: str) -> Audience:
+        """An audience in words as a condition for this event. Raises AudienceError."""
+        return parse(text, [race.slug for race in self.races], [wave.name for wave in self.waves])
 
     def _due(self, step: Step, start: time, now: datetime) -> datetime:
         if step.kind == StepKind.ALERT:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from campaigns.web import course as picture
 from campaigns.web.organiser import words
 
 COUNTED_FOR = 60
-"""Seconds that an audience's size may be old: people come in all the time, and a count is one pass over them all."""
+"""Seconds that a count is kept: what time removes from old events raises no revision. A count is one pass over all."""
 
 ALREADY = (StepState.SENDING, StepState.DONE)
 
@@ -98,9 +99,9 @@ def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
     """The event's plan as it stands at this moment."""
     field = Field.of(event)
     steps = list(campaign.steps.exclude(kind=StepKind.ALERT))
-    sizes = audience_sizes(event, steps, field)
+    sizes = people_in(field, {step.audience for step in steps})
     went = _went(steps)
-    looks = [_step(step, field, campaign, now, sizes[step.id], went.get(step.id)) for step in steps]
+    looks = [_step(step, field, campaign, now, sizes[step.audience], went.get(step.id)) for step in steps]
     planned = [one for one in looks if one.step.kind == StepKind.PLANNED]
     caught = [one for one in looks if one.step.kind == StepKind.CATCH_UP and one.state != "off"]
     planned.sort(key=lambda one: (one.at or now, one.step.position))
@@ -110,7 +111,7 @@ def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
 def one(event: Event, campaign: Campaign, step: Step, now: datetime) -> StepLook:
     """One step by itself."""
     field = Field.of(event)
-    size = audience_sizes(event, [step], field)[step.id]
+    size = people_in(field, [step.audience])[step.audience]
     return _step(step, field, campaign, now, size, _went([step]).get(step.id))
 
 
@@ -124,16 +125,21 @@ def picture_of(course: picture.Course) -> Markup:
     return Markup(picture.drawing(course))  # noqa: S704 - escaped there
 
 
-def audience_sizes(event: Event, steps: Sequence[Step], field: Field) -> dict[int, int]:
-    """How many confirmed entrants each step is for, as of now or a minute ago."""
+def people_in(field: Field, texts: Collection[str]) -> dict[str, int]:
+    """How many confirmed entrants are in each of these audiences, by its words."""
+    keys = {_key(field, text): text for text in texts}
+    held: dict[str, int] = cache.get_many(keys)
+    new = ledger.audience_counts(field, {keys[key] for key in keys.keys() - held.keys()})
+    cache.set_many({key: new[keys[key]] for key in keys.keys() - held.keys()}, COUNTED_FOR)
+    return new | {keys[key]: count for key, count in held.items()}
+
+
+def _key(field: Field, text: str) -> str:
+    """Of all that a count hangs on: whatever is done to people raises the event's revision."""
+    event = field.event
     races = sorted((race.slug, race.for_children) for race in field.races)
-    asked = str((sorted((step.id, step.audience) for step in steps), races, event.date))
-    key = f"audiences-{event.id}-{hash(asked)}"
-    held: tuple[str, dict[int, int]] | None = cache.get(key)
-    if held is None or held[0] != asked:
-        held = asked, ledger.audience_sizes(event, steps)
-        cache.set(key, held, COUNTED_FOR)
-    return held[1]
+    digest = hashlib.sha256(repr((text, races, event.date)).encode()).hexdigest()
+    return f"audience-{event.id}-{event.revision}-{digest}"
 
 
 def _went(steps: Sequence[Step]) -> dict[int, int]:

@@ -192,10 +192,20 @@ def _pieces(request: HttpRequest, member: Member, form: StepForm) -> dict[str, A
 
 
 @dataclass(frozen=True)
+class Crowd:
+    """Confirmed entrants of an audience; `samples` are first name and race of some, in no telling order."""
+
+    count: int
+    samples: list[tuple[str, str]]
+    is_staff: bool = False
+    """They are the event's staff contacts, who are not entrants."""
+
+
+@dataclass(frozen=True)
 class Look:
     """What can be said of a step while it is written: whom it is for, and when it would go."""
 
-    crowd: ledger.Crowd | None
+    crowd: Crowd | None
     """None while the audience cannot be read."""
     first: datetime | None
     last: datetime | None
@@ -206,9 +216,18 @@ def _look(event: Event, form: StepForm) -> Look:
     given = form.data if form.is_bound else form.initial
     crowd = None
     with suppress(audience.AudienceError):
-        crowd = ledger.crowd(event, str(given.get("audience") or ""))
+        crowd = _crowd(event, str(given.get("audience") or ""))
     due = sorted(form.moments())
     return Look(crowd, due[0] if due else None, due[-1] if due else None)
+
+
+def _crowd(event: Event, text: str) -> Crowd:
+    """The people that an audience is about as things stand. Raises AudienceError."""
+    field = Field.of(event)
+    asked = field.audience_of(text)
+    if asked.is_staff:
+        return Crowd(event.staff.count(), [], is_staff=True)
+    return Crowd(plan_look.people_in(field, [asked.text])[asked.text], ledger.samples(event, asked))
 
 
 def _save(member: Member, campaign: Campaign, form: StepForm) -> bool:

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.core.cache import cache
 from django.test import Client
-from people import a_step, load
+from people import a_step, entrants, load
 from pytest_django import DjangoAssertNumQueries
 from reigate import make_entrant, make_event
 from signed_in import browser_of, make_user
@@ -219,6 +219,16 @@ def test_an_empty_event_shows_the_ways_to_begin() -> None:
     assert '<form method="post" action="/e/run-reigate-2027/plan' not in page
 
 
+def test_who_comes_in_is_counted_at_once() -> None:
+    event = make_event()
+    load(event, *TWO)
+    browser = owner(event)
+    entrants(event, 2, race="10k")
+    assert "Email to 2 people as things stand" in course_of(event, browser)
+    entrants(event, 1, race="10k")
+    assert "Email to 3 people as things stand" in course_of(event, browser)
+
+
 def test_the_course_asks_as_little_of_the_database_for_many_steps_as_for_few(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
@@ -231,5 +241,5 @@ def test_the_course_asks_as_little_of_the_database_for_many_steps_as_for_few(
         browser = owner(event)
         with django_assert_max_num_queries(14):
             course_of(event, browser)
-        with django_assert_max_num_queries(13):  # the audiences are counted for a minute
+        with django_assert_max_num_queries(13):  # the audiences are counted once while nobody comes in
             course_of(event, browser)
