@@ -57,6 +57,11 @@ def overview(event: Event) -> list[Overview]:
     ]
 
 
+def users_of(template: Template) -> tuple[list[str], list[str]]:
+    """The steps of the plan that use this message and are not off, and the alerts of the plan that do."""
+    return _steps(template.event)[template.id], _alerts(template.event)[template.id]
+
+
 def _steps(event: Event) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
     used = (

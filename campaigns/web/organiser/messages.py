@@ -243,13 +243,13 @@ def _page(
     """The page of one message: the form on one side, on the other what a reader sees of `looked_at`."""
     template = newest.template
     step = preview.step_of(template)
-    used = [row for row in stock.overview(member.event) if row.template == template]
+    steps, alerts = stock.users_of(template)
     form.fields["source"].widget.attrs["rows"] = 30 if template.channel == Channel.EMAIL else 14
     context = {"theirs": None, "changes": [], **more}
     return show(
         request, member, "message.html", about=template, version=newest, form=form, step=step,
-        used=used[0] if used else None, look=looking.look(member, looked_at, step, reader),
-        placeholders=_placeholders(used[0].alerts if used else []),
+        steps=steps, alerts=alerts, look=looking.look(member, looked_at, step, reader),
+        placeholders=_placeholders(alerts),
         own_address=own_address(member, template.channel), **standing_words(member, newest), **context,
     )  # fmt: skip
 

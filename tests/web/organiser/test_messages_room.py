@@ -238,7 +238,7 @@ def test_a_page_takes_as_many_queries_however_many_entrants(event, browser):
     few = queries()
     entrantless = [make_entrant(event, email=f"x{n}@example.org") for n in range(30)]
     assert len(entrantless) == 30
-    assert queries() == few <= 40
+    assert queries() == few <= 22
 
 
 @pytest.fixture
