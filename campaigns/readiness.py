@@ -93,7 +93,7 @@ def test_staff(event: Event) -> list[Staffed]:
         for key, problem in testing.handed_over(channel, messages).items()
     ]
     failed = sum(bool(one.problem) for one in sent)
-    words = f"{len(sent) - failed} of {len(sent)} tests left." if sent else "There is nobody to test on."
+    words = f"{len(sent) - failed} of {len(sent)} tests sent." if sent else "There is nobody to test on."
     _keep(event, STAFF, good=bool(sent) and not failed, words=words, now=clock.now())
     return sent
 

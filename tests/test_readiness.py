@@ -73,7 +73,7 @@ def test_one_press_tests_every_address_of_the_staff_and_nobody_else(event: Event
     assert {text.to for text in box.texts} == {"+447700900001", "+447700900002"}
     assert all("this is a test" in text.body for text in box.texts)
     assert not Delivery.objects.exists()
-    assert state_of(event, "Staff").words == "2 people, 2 with a phone. 3 of 3 tests left."
+    assert state_of(event, "Staff").words == "2 people, 2 with a phone. 3 of 3 tests sent."
 
 
 def test_a_test_that_did_not_leave_is_wrong(event: Event, box: Postbox) -> None:
@@ -82,7 +82,7 @@ def test_a_test_that_did_not_leave_is_wrong(event: Event, box: Postbox) -> None:
     staff = state_of(event, "Staff")
     assert (staff.state, staff.words) == (
         State.WRONG,
-        "2 people, 2 with a phone. 2 of 3 tests left.",
+        "2 people, 2 with a phone. 2 of 3 tests sent.",
     )
 
 
@@ -105,5 +105,5 @@ def test_the_command_says_it_and_exits_3_when_something_is_wrong(event: Event, b
     done = CliRunner().invoke(main, ["alert", "ready", "reigate", "--ask", "--as", "ann@example.org"])
     assert done.exit_code == 3
     assert "wrong  Clock: The clock has never run. See that the scheduler and the workers run." in done.output
-    assert "good   Staff: 2 people, 2 with a phone. 3 of 3 tests left." in done.output
+    assert "good   Staff: 2 people, 2 with a phone. 3 of 3 tests sent." in done.output
     assert AuditEntry.objects.get(act="event.ready").detail == {"sent": 3, "failed": 0}

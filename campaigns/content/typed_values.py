@@ -24,9 +24,10 @@ def _temp(text: str) -> str:
 
 
 def _new_start(text: str) -> str:
-    if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text):
+    written = re.fullmatch(r"([01]?\d|2[0-3])[:.]?([0-5]\d)", text)
+    if written is None:
         raise ContentError(f"'{text}' is not a start: write the time on the clock, such as new_start=10:00")
-    return text.zfill(5)
+    return f"{written[1].zfill(2)}:{written[2]}"
 
 
 def _new_date(text: str) -> str:

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns import alerts, audit, clock, content, live
 from campaigns.accounts.members import Member
-from campaigns.accounts.powers import Power
+from campaigns.accounts.powers import Power, roles_with
 from campaigns.alerts import Arming
 from campaigns.alerts.arming import same_person
 from campaigns.alerts.pressing import armed_versions
-from campaigns.models import Alert, Release, Version
+from campaigns.models import Alert, Release, User, Version
 from campaigns.models.words import Channel
 from campaigns.web.organiser import refusals, words
 from campaigns.web.organiser.door import page
@@ -63,7 +63,8 @@ class Typed(forms.Form):
             try:
                 _ = value.strip() and content.typed_value(name, value)
             except content.ContentError as error:
-                self.add_error(name, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+                said = str(error).replace(f"such as {name}=", "such as ")
+                self.add_error(name, f"{said[:1].upper()}{said[1:]}.")
 
 
 class Send(Typed):
@@ -150,8 +151,19 @@ def _show(request: HttpRequest, member: Member, found: Alert, form: forms.Form |
     return show(
         request, member, "alert.html", alert=found, state=state, form=form,
         open_words=[LABELS[name][0].lower() for name in asks_for if name not in found.values],
-        is_mine=same_person(found.armed_by, member.who), **_words(found, versions, now), **_progress(found, now),
+        is_mine=same_person(found.armed_by, member.who), seconds=_who_may_confirm(member, found, state),
+        **_words(found, versions, now), **_progress(found, now),
     )  # fmt: skip
+
+
+def _who_may_confirm(member: Member, found: Alert, state: Arming) -> list[str]:
+    """The names of those who may be the second person."""
+    if state != Arming.CONFIRMING:
+        return []
+    may = User.objects.filter(
+        memberships__event=member.event, memberships__role__in=roles_with(Power.APPROVE), is_active=True
+    ).distinct()
+    return [one.name for one in may.order_by("name") if not same_person(one.email, found.armed_by)]
 
 
 def _words(found: Alert, versions: Mapping[Channel, Version], now: datetime) -> dict[str, Any]:
@@ -226,7 +238,7 @@ def _test(request: HttpRequest, member: Member, found: Alert) -> HttpResponse:
     for one in failed:
         messages.error(request, f"The test to {one.name} by {one.channel} did not leave: {one.problem}")
     if results and not failed:
-        messages.success(request, f"{words.count(len(results), 'test')} left for the staff.")
+        messages.success(request, f"{words.count(len(results), 'test')} sent to the staff.")
     return redirect("alert", member.event.slug, found.name)
 
 

@@ -181,14 +181,16 @@ def _alerts(campaign: Campaign) -> list[picture.Station]:
     held = Alert.objects.filter(campaign=campaign, in_plan=True).select_related(
         "campaign__event__organiser", "email_template", "sms_template"
     )
-    return [_alert(alert, armed=arming(alert) == Arming.ARMED) for alert in held]
+    return [_alert(alert, arming(alert)) for alert in held]
 
 
-def _alert(alert: Alert, *, armed: bool) -> picture.Station:
-    return picture.Station(
-        words.topic(alert.name),
-        "alert",
-        "approved" if armed else "draft",
-        None,
-        moment="armed" if armed else "not armed",
-    )
+ARMINGS = {
+    Arming.ARMED: ("approved", "armed"),
+    Arming.CONFIRMING: ("draft", "half armed"),
+}
+
+
+def _alert(alert: Alert, armed: Arming) -> picture.Station:
+    """What waits for a second person is half armed: the picture has room for two words."""
+    state, moment = ARMINGS.get(armed, ("draft", "not armed"))
+    return picture.Station(words.topic(alert.name), "alert", state, None, moment=moment)

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from campaigns import alerts, audit, campaign, clock, live, readiness
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
-from campaigns.alerts import Standing
+from campaigns.alerts import Arming, Standing
+from campaigns.alerts.arming import same_person
 from campaigns.checking import State
 from campaigns.ledger.moments import Field
 from campaigns.models import Event, Step
@@ -44,6 +45,11 @@ def race_day(request: HttpRequest, member: Member) -> HttpResponse:
         wrong=[one for one in checks if one.state == State.WRONG],
         look=[one for one in checks if one.state == State.LOOK],
         mailed=known[Channel.EMAIL].entrants, texted=known[Channel.SMS].entrants,
+        confirming=[
+            (each, same_person(each.alert.armed_by, member.who))
+            for each in standing
+            if each.arming == Arming.CONFIRMING
+        ],
         followed=_followed(standing, now), soon=_soon(event, now), **_figures(member, now),
     )  # fmt: skip
 
@@ -87,7 +93,7 @@ def _ask(request: HttpRequest, member: Member) -> None:
         messages.error(request, f"The test to {one.name} by {one.channel} did not leave: {one.problem}")
     if tested and not failed:
         messages.success(
-            request, f"{words.count(len(tested), 'test')} to the staff left. Ask them if they came."
+            request, f"{words.count(len(tested), 'test')} sent to the staff. Ask them if they came."
         )
 
 

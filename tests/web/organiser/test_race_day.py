@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from armed import block
@@ -354,7 +354,7 @@ def test_an_alert_asks_as_often_for_many_entrants_as_for_one(event: Event) -> No
         for number in range(more):
             make_entrant(event, email=f"r{number}@example.com", mobile="")
         browser.get(HEAT)
-        with assertNumQueries(35):
+        with assertNumQueries(23):
             browser.get(HEAT)
         with assertNumQueries(10):
             browser.get(f"{HEAT}figures")
@@ -365,3 +365,58 @@ def test_the_page_is_small_enough_for_a_weak_signal(event: Event) -> None:
     browser = browser_of(approver(event))
     assert len(browser.get(PAGE).content) < 20_000
     assert len(browser.get(HEAT).content) < 20_000
+
+
+# What stands half done
+
+
+def test_who_armed_it_reads_who_may_be_the_second_and_they_are_led_to_it(event: Event) -> None:
+    with_alerts(event)
+    ann, bob = approver(event, name="Ann Lee"), approver(event, name="Bob Ray")
+    make_user(event, Role.EDITOR, name="Eve Doe")
+    mine, theirs = browser_of(ann), browser_of(bob)
+    mine.post(HEAT, {"act": "arm", "temp": ""})
+    said = text_of(mine, HEAT)
+    assert "You armed it. Somebody else confirms it: Bob Ray." in said
+    assert "Eve Doe" not in said
+    link = f'<a class="button button-first" href="{HEAT}">Read it and confirm</a>'
+    assert link in theirs.get(PAGE).content.decode()
+    assert "Heat was armed by ann.lee@example.org and waits for a second person." in text_of(mine).replace(
+        " .", "."
+    )
+    assert link not in mine.get(PAGE).content.decode()
+    assert "half armed" in text_of(theirs, "/e/run-reigate-2027/")
+
+
+def test_with_nobody_to_confirm_it_says_to_invite_one(event: Event) -> None:
+    with_alerts(event)
+    mine = browser_of(approver(event))
+    mine.post(HEAT, {"act": "arm", "temp": ""})
+    assert "nobody else may yet: invite an approver" in text_of(mine, HEAT)
+
+
+def test_what_is_typed_is_asked_for_as_people_write_it(event: Event) -> None:
+    with_alerts(event)
+    delay = f"{PAGE}delay/"
+    browser = browser_of(approver(event))
+    wrong = browser.post(delay, {"act": "arm", "new_start": "half ten"}).content.decode()
+    assert "write the time on the clock, such as 10:00." in wrong
+    assert "new_start=" not in wrong
+    browser.post(delay, {"act": "arm", "new_start": "9.45"})
+    assert alerts.alert_named(event, "delay").values == {"new_start": "09:45"}
+
+
+def test_an_example_is_called_one_beside_the_button(event: Event) -> None:
+    heat = with_alerts(event)
+    for person in ("ann@example.org", "bob@example.org"):
+        alerts.arm(heat, person, {})
+    assert "an example stands below. What you type takes its place." in text_of(
+        browser_of(approver(event)), HEAT
+    )
+
+
+def test_children_who_do_not_get_it_are_a_way_to_their_guardians(event: Event) -> None:
+    make_entrant(event, email="kim@example.org", birth_date=date(2020, 1, 1))
+    with_alerts(event)
+    page = browser_of(approver(event)).get(HEAT).content.decode()
+    assert '<a href="/e/run-reigate-2027/entrants/waiting">Say whose addresses' in page
