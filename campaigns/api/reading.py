@@ -50,21 +50,39 @@ COLUMNS = (
     "step", "external_id", "source", "channel", "state", "reason", "attempts", "message_id", "due_at", "sent_at",
 )  # fmt: skip
 
+LOOKED_AT = 10_000
+"""Rows that one answer looks through for a state: no index knows states, and of a million few may have this one."""
+
 # In the order of deliveries_one_a_step_and_entrant, which finds the first row after the last page and goes on from it.
+# The queue is asked for rows of that state alone, and who they are for only of those shown.
 _PAGE = f"""
-SELECT s.name, e.registration_id, e.source, d.channel, {ledger.SHOWN_STATE} AS shown, d.reason, d.attempts,
+WITH looked AS MATERIALIZED (
+    SELECT d.* FROM deliveries d
+    WHERE d.step_id = ANY(%(steps)s) AND (d.step_id, d.entrant_id) > (%(step)s, %(entrant)s)
+    ORDER BY d.step_id, d.entrant_id LIMIT %(looked)s
+), edge AS (
+    SELECT (SELECT count(*) FROM looked) AS number,
+        (SELECT token FROM looked ORDER BY step_id DESC, entrant_id DESC LIMIT 1) AS token
+), fitting AS MATERIALIZED (
+    SELECT d.*, {ledger.SHOWN_STATE} AS shown FROM (
+        SELECT * FROM looked WHERE %(state)s IN ('', state) OR (%(state)s = 'claimed' AND state = 'due')
+    ) d LEFT JOIN outbox o ON o.delivery_id = d.id
+    WHERE %(state)s = '' OR ({ledger.SHOWN_STATE}) = %(state)s
+    ORDER BY d.step_id, d.entrant_id LIMIT %(limit)s
+)
+SELECT edge.number, edge.token, s.name, e.registration_id, e.source, d.channel, d.shown, d.reason, d.attempts,
     d.message_id, d.due_at, d.sent_at, d.token
-FROM deliveries d JOIN steps s ON s.id = d.step_id JOIN entrants e ON e.id = d.entrant_id
-LEFT JOIN outbox o ON o.delivery_id = d.id
-WHERE d.step_id = ANY(%(steps)s) AND (d.step_id, d.entrant_id) > (%(step)s, %(entrant)s)
-    AND (%(state)s = '' OR ({ledger.SHOWN_STATE}) = %(state)s)
-ORDER BY d.step_id, d.entrant_id LIMIT %(limit)s"""
+FROM edge LEFT JOIN (fitting d JOIN steps s ON s.id = d.step_id JOIN entrants e ON e.id = d.entrant_id) ON TRUE
+ORDER BY d.step_id, d.entrant_id"""
 
 
 def deliveries(
     event: Event, *, after: UUID | None, limit: int, step: str, state: str
 ) -> dict[str, Any] | None:
-    """`limit` rows of the ledger after the row of that token; None when the event has no such row."""
+    """At most `limit` rows of the ledger after the row of that token; None when the event has no such row.
+
+    With a `state` a page may be short, or empty, and have a next: it ends after `LOOKED_AT` rows.
+    """
     steps = Step.objects.filter(campaign__event=event)
     wanted = list((steps.filter(name=step) if step else steps).values_list("id", flat=True))
     place = (0, 0)
@@ -76,14 +94,15 @@ def deliveries(
         if known is None:
             return None
         place = known
+    looked = LOOKED_AT if state else limit + 1
+    params = {"step": place[0], "entrant": place[1], "state": state, "limit": limit + 1, "looked": looked}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _PAGE,
-            {"steps": wanted, "step": place[0], "entrant": place[1], "state": state, "limit": limit + 1},
-        )
+        cursor.execute(_PAGE, {"steps": wanted, **params})
         rows = cursor.fetchall()
-    shown = rows[:limit]
+    (number, edge, *_), found = rows[0], [row[2:] for row in rows if row[-1] is not None]
+    shown = found[:limit]
+    following = shown[-1][-1] if len(found) > limit else edge if state and number == looked else ""
     return {
         "deliveries": [dict(zip(COLUMNS, row, strict=False)) for row in shown],
-        "next": str(shown[-1][-1]) if len(rows) > limit else "",
+        "next": str(following),
     }

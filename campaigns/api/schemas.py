@@ -136,7 +136,7 @@ class DeliveryOut(Schema):
 
 
 class DeliveriesOut(Schema):
-    """A page of the ledger. Ask again with `after=next` until it is empty."""
+    """A page of the ledger. Ask again with `after=next` until `next` is empty; asked for a state, one may be empty."""
 
     deliveries: list[DeliveryOut]
     next: str = Field(description="for `after`; empty on the last page")

@@ -6,6 +6,8 @@ import pytest
 from people import DUE, a_campaign, a_step, an_event, entrants, queue, the_step
 
 from campaigns import clock, tallies
+from campaigns.api import reading
+from campaigns.models import Delivery
 
 
 @pytest.fixture
@@ -51,6 +53,23 @@ def test_the_ledger_is_narrowed_by_step_and_state(ask, ledger):
     assert len(ask("get", "deliveries", data={"state": "due"}).json()["deliveries"]) == 7
     assert ask("get", "deliveries", data={"state": "sent"}).json() == {"deliveries": [], "next": ""}
     assert ask("get", "deliveries", data={"step": "none"}).json()["deliveries"] == []
+
+
+def test_a_rare_state_is_found_a_piece_of_the_ledger_at_a_time(ask, ledger, monkeypatch):
+    monkeypatch.setattr(reading, "LOOKED_AT", 2)
+    sent = Delivery.objects.order_by("step_id", "entrant_id")[3:6]
+    Delivery.objects.filter(id__in=[row.id for row in sent]).update(state="sent")
+    rows, sizes, after = [], [], ""
+    while True:
+        query = {"state": "sent", "limit": 1, **({"after": after} if after else {})}
+        found = ask("get", "deliveries", data=query).json()
+        rows += [row["state"] for row in found["deliveries"]]
+        sizes.append(len(found["deliveries"]))
+        after = found["next"]
+        if not after:
+            break
+    assert rows == ["sent"] * 3
+    assert sizes[0] == 0
 
 
 def test_no_line_names_anybody(ask, ledger):

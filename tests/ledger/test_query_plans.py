@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from people import DUE, a_campaign, a_step, an_event, claim_at, entrant, queue, the_step, tick_at
 
 from campaigns import ledger, people, start_list
+from campaigns.api import reading
 from campaigns.ledger import replaying
 from campaigns.models import Delivery, Entrant, Event, Receipt, Step
 from campaigns.models.words import Channel, Reason
@@ -292,6 +293,17 @@ def test_whose_message_waits_for_a_value_is_found_among_the_held(db, statistics)
     [nodes] = [nodes for sql, nodes in plans(lambda: people.waiting(event)) if "missing_value" in sql]
     assert "deliveries_held" in {node.get("Index Name") for node in nodes}
     assert "Seq Scan" not in ways(nodes, "deliveries")
+
+
+@pytest.mark.parametrize("state", ["", "failed", "claimed"])
+def test_a_page_of_the_ledger_is_read_in_its_own_order(db, state, monkeypatch):
+    monkeypatch.setattr(reading, "LOOKED_AT", 1_000)
+    event = many_waiting(10_000).campaign.event
+    analyze()
+    asked = plans(lambda: reading.deliveries(event, after=None, limit=100, step="", state=state))
+    [nodes] = [nodes for sql, nodes in asked if "looked AS" in sql]
+    assert ways(nodes, "deliveries") == ["deliveries_one_a_step_and_entrant"]
+    assert "Sort" not in {node["Node Type"] for node in part(nodes, "looked")}
 
 
 @pytest.mark.parametrize(
