@@ -47,13 +47,12 @@ class Sending:
         kind = "email" if self.channel == Channel.EMAIL else "text"
         words = f"{self.messages:,} {kind}{'' if self.messages == 1 else 's'}"
         if self.segments > 1:
-            words += f" of {self.segments} segments"
+            words += f", each paid as {self.segments}"
         if self.ahead:
             words += f", after {self.ahead:,} of other alerts"
-        if self.seconds is None:
+        if self.rate is None or self.seconds is None:
             return f"{words}, as fast as the provider takes them"
-        what = "segments " if self.segments > 1 else ""
-        return f"{words} at {self.rate:g} {what}a second: {_duration(self.seconds)}"
+        return f"{words} at {self.rate / self.segments:.3g} a second: {_duration(self.seconds)}"
 
 
 def sendings(

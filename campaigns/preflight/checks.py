@@ -103,12 +103,10 @@ def _texts(one: Look) -> Iterator[Finding]:
     made = one.made
     if several := made.long:
         most = made.most_segments
-        words = (
-            f"The text of {_entrants(several)} takes up to {most} segments and costs as many times as much."
-        )
+        words = f"The text of {_entrants(several)} is too long for one and is paid as up to {most} texts."
         yield _finding(one, Severity.WARNING, "segments", words, len(several), several)
     if made.unicode:
-        words = f"{made.unicode:,} texts hold a character outside the phones' plain alphabet: a segment has 70 then."
+        words = f"{made.unicode:,} texts hold a character outside the phones' plain alphabet: then one holds 70 in all."
         yield _finding(one, Severity.NOTE, "unicode", words, made.unicode)
 
 

@@ -11,6 +11,7 @@ from campaigns.models import Event
 from campaigns.models.words import Channel, StepKind
 from campaigns.preflight.findings import Finding, Severity
 from campaigns.preflight.made import some
+from campaigns.said import topic
 
 if TYPE_CHECKING:
     from campaigns.preflight.running import Look
@@ -50,7 +51,7 @@ def _emails(looks: Sequence[Look], event: Event) -> Iterator[Finding]:
             if (later - day).days < WEEK
         }
         if both := set().union(*close.values()):
-            names = " and ".join(f"'{name}'" for name, people in close.items() if people)
+            names = " and ".join(f"“{topic(name)}”" for name, people in close.items() if people)
             words = f"It comes by email within a week of {names}, to {len(both):,} of the same people."
             yield Finding(
                 Severity.WARNING, "emails_a_week", second.step.name, words, len(both), some(list(both))

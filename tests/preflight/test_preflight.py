@@ -240,7 +240,7 @@ def test_two_emails_in_a_week_are_told_until_five_days_before(event):
     )
     [finding] = found(look(event), "emails_a_week")
     assert (finding.step, finding.people) == ("b", 2)
-    assert "within a week of 'a'" in finding.words
+    assert "within a week of “A”" in finding.words
 
 
 def test_more_than_five_texts_to_one_person_are_told(event, tmp_path):

@@ -92,6 +92,19 @@ def lasting(seconds: float) -> str:
     return count(minutes, "minute") if minutes < 90 else count(round(minutes / 60), "hour")
 
 
+def length(parts: int, units: int, encoding: str) -> str:
+    """ "One text: 156 of 160 characters", "Paid as 2 texts: 200 of 306 characters": how full a text is."""
+    alone, joined = (160, 153) if encoding == "GSM-7" else (70, 67)
+    room = alone if parts == 1 else joined * parts
+    start = "One text" if parts == 1 else f"Paid as {parts} texts"
+    return f"{start}: {units:,} of {room:,} characters"
+
+
+def texts(number: int, paid: int) -> str:
+    """ "366 texts", "366 texts, paid as 732": the second figure where long texts count more than once."""
+    return count(number, "text") + (f", paid as {paid:,}" if paid != number else "")
+
+
 def _within_a_day(minutes: int) -> str:
     if minutes == 0:
         return "now"

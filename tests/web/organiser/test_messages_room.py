@@ -223,7 +223,7 @@ def test_a_text_is_a_bubble_with_its_cups(event, browser):
     make_entrant(event)
     page = browser.get(at(event, "", "sms/hydration")).content.decode()
     assert page.count("cup-full") == 1
-    assert "<strong>1 segment</strong>, 158 characters of 160 (GSM-7)" in page
+    assert "One text: 158 of 160 characters" in page
     assert "<iframe" not in page
 
 
