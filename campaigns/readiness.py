@@ -105,7 +105,7 @@ def _clock() -> Check:
         return Check(
             "Clock", State.WRONG, f"The clock {since}.", "See that the scheduler and the workers run."
         )
-    return Check("Clock", State.GOOD, f"Runs; it last looked {max(0, round(age))} s ago.")
+    return Check("Clock", State.GOOD, "Runs." if age < 2 else f"Runs; it last looked {round(age)} s ago.")
 
 
 def _sender(channel: Channel, stopped: dict[str, str]) -> Check:

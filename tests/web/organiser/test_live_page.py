@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from people import DUE
 from pytest_django.asserts import assertNumQueries
@@ -15,7 +16,7 @@ from signed_in import browser_of, make_user
 from web.organiser.sends import sending
 
 from campaigns import clock, tallies
-from campaigns.models import AuditEntry, Campaign, Circuit, Delivery, Event, Step
+from campaigns.models import AuditEntry, Campaign, Circuit, Delivery, Event, Step, Tally
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,20 @@ def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> N
     assert "they have not agreed to it" in said
     assert "a child without a guardian's address" in said
     assert "in doubt: handed over, and the answer was lost" in said
+
+
+def test_what_has_just_left_waits_no_more_and_an_opening_for_nobody_is_not_shown(event: Event) -> None:
+    campaign = sending(event, people=30)
+    Tally.objects.update(
+        counts={"email": {"sent": 30}}, trail=[[DUE.timestamp() - 30, 0], [DUE.timestamp(), 30]]
+    )
+    nobody = campaign.steps.get(name="later")
+    tallies.count(nobody, DUE)
+    with time_machine.travel(DUE, tick=False):
+        said = text_of(editor(event))
+    assert "Nothing waits to leave any more" in said
+    assert "60 a minute" in said
+    assert "Later" not in said
 
 
 def test_what_a_provider_said_is_shown(event: Event) -> None:
