@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from chromium import a_chromium, missing
+from playwright.sync_api import Browser, Page
 
 HERE = Path(__file__).parent
 NODE_MODULES = HERE / "node_modules"
@@ -20,34 +20,11 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 Axe = Callable[[Page], list[str]]
 
 
-def missing(what: str, cure: str) -> None:
-    """Skips on a machine without it; in CI a test that did not run is a failure."""
-    said = f"{what} is not installed: {cure}"
-    if os.environ.get("CI"):
-        pytest.fail(said)
-    pytest.skip(said)
-
-
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """For one module: while it is open Playwright runs a loop in this thread, which Django would take for ours."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        missing("Chromium", "apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-            ],
-        )
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-            yield browser
-        browser.close()
+    """For one module: see `a_chromium`."""
+    with a_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
