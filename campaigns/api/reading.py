@@ -95,9 +95,9 @@ def deliveries(
             return None
         place = known
     looked = LOOKED_AT if state else limit + 1
-    params = {"step": place[0], "entrant": place[1], "state": state, "limit": limit + 1, "looked": looked}
+    params: dict[str, Any] = {"steps": wanted, "step": place[0], "entrant": place[1], "state": state}
     with connection.cursor() as cursor:
-        cursor.execute(_PAGE, {"steps": wanted, **params})
+        cursor.execute(_PAGE, {**params, "limit": limit + 1, "looked": looked})
         rows = cursor.fetchall()
     (number, edge, *_), found = rows[0], [row[2:] for row in rows if row[-1] is not None]
     shown = found[:limit]
