@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from bench import people, reporting, sinks
@@ -15,74 +16,97 @@ REPORTED = 5_000
 LEAD = 6.0
 
 
+@dataclass(frozen=True)
+class Send:
+    """One send: mails a second from its due moment, its step, and processor time in seconds by who used it."""
+
+    per_s: float
+    step: int
+    cpu: dict[str, float]
+
+
 def run(entrants: int, rate: float, say: Callable[[str], None]) -> Iterator[Line]:
     """`rate` is in reports a second."""
     settings = {"EMAIL_ESP": "postmark", "ESP_WEBHOOK_SECRET": reporting.SECRET}
     with sinks.sink() as server, station(EMAIL_URL=server.url, **settings) as aid:
         port = reporting.free_port()
         say(f"Sending {REPORTED:,} mails that will be reported")
-        _, step = _send(aid, "reported", REPORTED)
-        codes = _codes(step)
+        codes = _codes(_send(aid, "reported", REPORTED, port).step)
         say(f"Sending {entrants:,} mails with nobody calling")
-        quiet, _ = _send(aid, "quiet", entrants, port=port)
+        quiet = _send(aid, "quiet", entrants, port)
         say(f"Sending {entrants:,} mails with {rate:,.0f} reports a second")
-        busy, answers, seconds, p95 = _send_under_reports(aid, entrants, rate, port, codes)
+        called = _Calls(port, rate, codes)
+        busy = _send(aid, "busy", entrants, port, called.begin, called.end)
         stored = aid.sql("SELECT count(*) FROM receipts")[0][0]
         waiting = aid.sql("SELECT count(*) FROM receipts WHERE interpreted_at IS NULL")[0][0]
-    called = sum(answers.values())
-    taken = answers.get(204, 0)
+    told = called.told
+    count, taken = sum(told.answers.values()), told.answers.get(204, 0)
     yield Line("entrants", "Entrants", entrants)
-    yield Line("quiet_per_s", "Mails a second with nobody calling", quiet)
-    yield Line("busy_per_s", "Mails a second under reports", busy)
-    yield Line("kept", "Of the rate without", busy / quiet, "", "> 0.8")
+    yield Line("quiet_per_s", "Mails a second with nobody calling", quiet.per_s)
+    yield Line("busy_per_s", "Mails a second under reports", busy.per_s)
+    yield Line("kept", "Of the rate without", busy.per_s / quiet.per_s, "", "> 0.8")
     yield Line("asked_rate", "Reports a second, asked for", rate)
-    yield Line("called_per_s", "Reports a second, answered", called / seconds, "", within=True)
-    yield Line("answer_p95_ms", "An answer takes, 95 of 100", p95 * 1000, "ms", within=True)
+    yield Line("called_per_s", "Reports a second, answered", count / told.seconds, "", within=True)
+    yield Line("answer_p95_ms", "An answer takes, 95 of 100", told.p95 * 1000, "ms", within=True)
     yield Line("taken", "Reports that were answered for", taken)
-    yield Line("refused", "Reports that were not", called - taken, "", "0", within=True)
+    yield Line("refused", "Reports that were not", count - taken, "", "0", within=True)
     yield Line("lost", "Answered for and not stored", taken - stored, "", "0")
     yield Line("waiting", "Not interpreted at the end", waiting, "", "0")
+    for name, words in (("web", "web"), ("clock", "interpreting, by the clock"), ("Postgres", "Postgres")):
+        more = (busy.cpu[name] - quiet.cpu[name]) / max(count, 1)
+        yield Line(f"{name.lower()}_us", f"CPU a report: {words}", more * 1e6, "µs")
+    yield Line(
+        "caller_us", "CPU a report: the caller, elsewhere in truth", told.cpu / max(count, 1) * 1e6, "µs"
+    )
 
 
-def _send(aid: Station, slug: str, entrants: int, port: int | None = None) -> tuple[float, int]:
-    """One send: mails a second from its due moment, and its step."""
+def _send(
+    aid: Station,
+    slug: str,
+    entrants: int,
+    port: int,
+    begin: Callable[[], None] = lambda: None,
+    end: Callable[[], None] = lambda: None,
+) -> Send:
+    """One send by processes of its own; calls `begin` 2 s before its due moment and `end` after it.
+
+    What came back is interpreted before the processes end.
+    """
     people.seed(aid, aid.event(slug), entrants)
-    _start(aid, port)
+    aid.start("scheduler", "clock", "email")
+    aid.supervisor.start("web", [*COMMANDS["web"], "--bind", f"127.0.0.1:{port}"])
+    reporting.wait_for(port)
     due = soon(LEAD)
     step = aid.campaign(slug, "email", due)
-    sleep_until(due)
-    aid.wait_until_done(step)
-    aid.check(step, {"sent": entrants})
-    aid.stop_processes()
-    return _per_s(aid, step, due.timestamp()), step
-
-
-def _send_under_reports(
-    aid: Station, entrants: int, rate: float, port: int, codes: list[str]
-) -> tuple[float, dict[int, int], float, float]:
-    people.seed(aid, aid.event("busy"), entrants)
-    _start(aid, port)
-    due = soon(LEAD)
-    step = aid.campaign("busy", "email", due)
     sleep_until(due - timedelta(seconds=2))
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    caller = context.Process(target=reporting.call, args=(theirs, port, rate, codes), daemon=True)
-    caller.start()
+    before = aid.usage()
+    begin()
     aid.wait_until_done(step)
-    ours.send("stop")
-    answers, seconds, p95 = ours.recv()
-    caller.join()
+    end()
     aid.wait(step, lambda: not aid.sql("SELECT 1 FROM receipts WHERE interpreted_at IS NULL LIMIT 1"))
+    aid.check(step, {"sent": entrants})
+    cpu = {name: used.cpu - before[name].cpu for name, used in aid.usage().items()}
     aid.stop_processes()
-    return _per_s(aid, step, due.timestamp()), answers, seconds, p95
+    return Send(_per_s(aid, step, due.timestamp()), step, cpu)
 
 
-def _start(aid: Station, port: int | None) -> None:
-    aid.start("scheduler", "clock", "email")
-    if port:
-        aid.supervisor.start("web", [*COMMANDS["web"], "--bind", f"127.0.0.1:{port}"])
-        reporting.wait_for(port)
+class _Calls:
+    """The provider's process: told when to begin and to end."""
+
+    told: reporting.Called
+
+    def __init__(self, port: int, rate: float, codes: list[str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self._process = context.Process(target=reporting.call, args=(theirs, port, rate, codes), daemon=True)
+
+    def begin(self) -> None:
+        self._process.start()
+
+    def end(self) -> None:
+        self._ours.send("stop")
+        self.told = self._ours.recv()
+        self._process.join()
 
 
 def _per_s(aid: Station, step: int, due: float) -> float:
