@@ -6,6 +6,7 @@ django-anymail proves who calls and reads what they say; nothing of it is instal
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from importlib import import_module
 from typing import Any
 from uuid import UUID
@@ -117,17 +118,20 @@ def _read(name: str, request: HttpRequest) -> Callable[[], Iterable[AnymailTrack
 
 def _views(name: str) -> Iterator[AnymailBaseWebhookView]:
     """The provider's view, once for the secret in force and once for the one before it."""
-    module, _, view = VIEWS[name].partition(".")
-    made = getattr(import_module(f"anymail.webhooks.{module}"), view)
+    made = _view(name)
     if name == "mailgun":
         for key in filter(None, (settings.MAILGUN_SIGNING_KEY, settings.MAILGUN_SIGNING_KEY_PREVIOUS)):
             yield made(webhook_signing_key=key, webhook_secret=[])
     elif secrets := _secrets():
-        yield (
-            _without_boto(made)(webhook_secret=secrets)
-            if name == "amazon-ses"
-            else made(webhook_secret=secrets)
-        )
+        yield made(webhook_secret=secrets)
+
+
+@cache
+def _view(name: str) -> type:
+    """The class of a provider's view, found once: `name` is one of `VIEWS`."""
+    module, _, view = VIEWS[name].partition(".")
+    made: type = getattr(import_module(f"anymail.webhooks.{module}"), view)
+    return _without_boto(made) if name == "amazon-ses" else made
 
 
 def _secrets() -> list[str]:

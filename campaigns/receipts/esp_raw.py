@@ -6,6 +6,7 @@ kept, and addresses and numbers are taken out of the words.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from campaigns.channels.outcomes import scrub
 
@@ -54,8 +55,12 @@ def _facts(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
         yield path, str(value)
 
 
+@lru_cache(maxsize=1024)
 def _is_kept(path: str) -> bool:
-    """A mail's own headers and whom it went to are never kept, whatever stands in them."""
+    """A mail's own headers and whom it went to are never kept, whatever stands in them.
+
+    Remembered, for a provider's reports all have the same few fields.
+    """
     names = [_plain(name) for name in path.split(".")]
     return names[-1] in KEPT and not {"headers", "commonheaders", "metadata", "uservariables"} & set(names)
 
