@@ -304,7 +304,7 @@ def test_the_page_opens_with_what_comes_next(browser: Client) -> None:
     shown = page(browser, planned())
     assert "Next for you" in shown
     assert "Tue 3 Aug" in shown
-    assert "by email at 10:00: in 12 days" in shown
+    assert "by email at 10:00, in 12 days" in shown
     assert "After that" in shown
 
 
