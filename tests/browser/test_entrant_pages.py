@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from people import DUE, a_campaign, a_step, an_event, claim_at, entrant, queue, the_step
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from campaigns import ledger, view_link
 from campaigns.models import Delivery, Entrant
 from campaigns.models.words import Channel
 
-Axe = Callable[[Page], list[str]]
+Axe = Callable[..., list[str]]
 
 PAGES = ("/u/{token}", "/s/{code}", "/m/{view}", "/u/unknown", "/m/unknown", "/")
 

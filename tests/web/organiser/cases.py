@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from people import entrants
+from people import crowd, entrants
 from reigate import make_entrant, make_event
 from signed_in import make_user
 from web.organiser import lists
@@ -47,7 +47,7 @@ def of_the_event(world: World) -> dict[str, str]:
 
 def with_entrants(world: World) -> dict[str, str]:
     if world.state == "many" and not world.event.entrants.exists():
-        entrants(world.event, MANY, race="10k", consents=())
+        crowd(world.event, MANY, race="10k")
         entrants(world.event, 60, race="10k", status="held", hold_reason="Held by hand.")
     return of_the_event(world)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-from people import DUE, a_campaign, a_step
+from django.db import connection, transaction
+from people import DUE, a_campaign, a_step, crowd
 
-from campaigns import addresses, revision, tallies
-from campaigns.models import Campaign, Delivery, Entrant, Event, Outbox, Step
+from campaigns import tallies
+from campaigns.models import Campaign, Event, Step
 
 SPREAD = (
     ("sent", ""),
@@ -26,9 +26,9 @@ def sending(event: Event, people: int = 3) -> Campaign:
     if found := Campaign.objects.filter(event=event).first():
         return found
     campaign = a_campaign(event, a_step(purpose="service"), a_step("later", purpose="service"))
-    entrants = _entrants(event, people)
+    crowd(event, people, race=event.races.get().slug)
     step = campaign.steps.get(name="tip")
-    _deliveries(step, entrants)
+    _deliveries(step)
     Step.objects.filter(id=step.id).update(
         state="sending", opened_revision=event.revision, first_opened_revision=event.revision
     )
@@ -37,29 +37,33 @@ def sending(event: Event, people: int = 3) -> Campaign:
     return campaign
 
 
-def _entrants(event: Event, count: int) -> list[Entrant]:
-    race = event.races.get()
-    made = Entrant.objects.bulk_create(
-        Entrant(
-            event=event, race=race, source="test", first_name=f"Runner{number}",
-            identity=addresses.identity_hash("sends", str(number)), email=f"r{number}@example.org",
-            email_hash=addresses.address_hash(f"r{number}@example.org"),
+def _deliveries(step: Step) -> None:
+    """One to each entrant of its event: every tenth waits, the others have their fate of `SPREAD` in turn."""
+    states, reasons = zip(*SPREAD, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH person AS (
+                SELECT id, row_number() OVER (ORDER BY id) - 1 AS at FROM entrants WHERE event_id = %(event)s
+            ), fate AS (
+                SELECT id, CASE WHEN at %% 10 = 0 THEN 'due' ELSE (%(states)s::text[])[1 + at %% %(many)s] END AS state,
+                    CASE WHEN at %% 10 = 0 THEN '' ELSE (%(reasons)s::text[])[1 + at %% %(many)s] END AS reason
+                FROM person
+            ), made AS (
+                INSERT INTO deliveries (step_id, entrant_id, channel, state, reason, plan_version, due_at, latest_at,
+                    sent_at, message_id, attempts)
+                SELECT %(step)s, id, 'email', state, reason, 1, %(due)s, %(due)s,
+                    CASE WHEN state NOT IN ('due', 'skipped', 'held') THEN %(due)s::timestamptz END, '', 0
+                FROM fate RETURNING id, state
+            )
+            INSERT INTO outbox (delivery_id, channel, step_id, due_at, claim, holder)
+            SELECT id, 'email', %(step)s, %(due)s, 0, '' FROM made WHERE state = 'due'""",
+            {
+                "event": step.campaign.event_id,
+                "step": step.id,
+                "states": list(states),
+                "reasons": list(reasons),
+                "many": len(SPREAD),
+                "due": DUE,
+            },
         )
-        for number in range(count)
-    )  # fmt: skip
-    revision.bump(event.id)
-    return made
-
-
-def _deliveries(step: Step, entrants: list[Entrant]) -> None:
-    fates = [SPREAD[at % len(SPREAD)] if at % 10 else ("due", "") for at in range(len(entrants))]
-    made = Delivery.objects.bulk_create(
-        Delivery(
-            step=step, entrant=entrant, channel="email", state=state, reason=reason, plan_version=1, due_at=DUE,
-            latest_at=DUE, sent_at=None if state in ("due", "skipped", "held") else DUE,
-        )
-        for entrant, (state, reason) in zip(entrants, fates, strict=True)
-    )  # fmt: skip
-    Outbox.objects.bulk_create(
-        Outbox(delivery=row, channel="email", step=step, due_at=DUE) for row in made if row.state == "due"
-    )
