@@ -1,5 +1,6 @@
 """Events, entrants and campaigns for tests, each made with a word or two."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,6 +41,9 @@ YES = (("email", "tips"), ("sms", "service"), ("sms", "tips"))
 T = TypeVar("T")
 
 _numbers = itertools.count(1)
+
+check_source = functools.lru_cache(maxsize=None)(rendering.check_source)
+"""The same words are compiled once in a run, not once for each test's plan."""
 
 
 def an_event(day: date = RACE_DAY, zone: str = "Europe/London", **fields: Any) -> Event:
@@ -189,9 +193,7 @@ def load(
 ) -> Campaign:
     """Brings the event's campaign to a plan with these steps, health advice signed off; approves nothing."""
     text = a_plan(*(steps or (a_step(),)), **plan)
-    loaded = campaign.load(
-        event, load_plan(text, file="plan.toml"), campaign.Sources(folder), rendering.check_source
-    )
+    loaded = campaign.load(event, load_plan(text, file="plan.toml"), campaign.Sources(folder), check_source)
     if signed:
         sign_everything(loaded)
     return loaded
@@ -201,7 +203,7 @@ def the_library(event: Event) -> Campaign:
     """The plan that comes with Aid Station, with all its messages and alerts, loaded for the event."""
     Race.objects.get_or_create(event=event, slug="5k", defaults={"name": "5K", "start": time(9, 30)})
     plan = load_plan((ROOT / "campaigns" / "library" / "run-reigate.toml").read_text("utf-8"), file="plan")
-    return campaign.load(event, plan, campaign.Sources(ROOT / "templates"), rendering.check_source)
+    return campaign.load(event, plan, campaign.Sources(ROOT / "templates"), check_source)
 
 
 def sign_everything(loaded: Campaign, review_by: date = date(2099, 12, 31)) -> None:

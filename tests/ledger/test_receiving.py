@@ -10,7 +10,7 @@ from people import DUE, a_campaign, a_step, an_event, claim_at, entrants, queue,
 
 from campaigns import ledger
 from campaigns.ledger.settling import Result
-from campaigns.models import Delivery, Enquiry, Outbox, Receipt
+from campaigns.models import Campaign, Delivery, Enquiry, Outbox, Receipt
 from campaigns.models.words import Channel
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -18,11 +18,15 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 pytestmark = pytest.mark.django_db
 
 
+def a_campaign_of_texts() -> Campaign:
+    return a_campaign(an_event(), a_step(channel="sms", template="hydration"))
+
+
 class Text:
     """One text to one or several entrants on one number, in the part of a drain and of Twilio."""
 
-    def __init__(self, people: int = 1, **fields) -> None:
-        loaded = a_campaign(an_event(), a_step(channel="sms", template="hydration"))
+    def __init__(self, people: int = 1, loaded: Campaign | None = None, **fields) -> None:
+        loaded = loaded or a_campaign_of_texts()
         self.step = the_step(loaded)
         self.rows = queue(self.step, entrants(loaded.event, people, **fields))
         self.id = self.rows[0].id
@@ -64,6 +68,12 @@ STANDINGS = ["on_its_way", "again", "not_delivered", "expired", "delivered"]
 EVENTS = st.lists(st.sampled_from(STANDINGS), min_size=1, max_size=4, unique=True)
 
 
+@pytest.fixture
+def loaded(db) -> Campaign:
+    """Shared by all examples of a property: each takes back what it did to it."""
+    return a_campaign_of_texts()
+
+
 class _Undone(Exception):
     pass
 
@@ -79,7 +89,7 @@ def outcome_of(act):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_every_order_repetition_and_earliness_of_receipts_comes_to_the_same(data, db):
+def test_every_order_repetition_and_earliness_of_receipts_comes_to_the_same(data, loaded):
     events = data.draw(EVENTS)
     shuffled = data.draw(st.permutations(events + data.draw(st.lists(st.sampled_from(events), max_size=3))))
     settled_before = data.draw(st.integers(0, len(shuffled)))
@@ -87,7 +97,7 @@ def test_every_order_repetition_and_earliness_of_receipts_comes_to_the_same(data
 
     def play(order, settle_at, outcome):
         def act():
-            text = Text()
+            text = Text(loaded=loaded)
             text.claim()
             for place in range(len(order) + 1):
                 if place == settle_at:
@@ -105,7 +115,7 @@ def test_every_order_repetition_and_earliness_of_receipts_comes_to_the_same(data
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_receipts_of_two_attempts_in_any_order_come_to_the_same(data, db):
+def test_receipts_of_two_attempts_in_any_order_come_to_the_same(data, loaded):
     first = data.draw(st.lists(st.sampled_from(["on_its_way", "delivered"]), unique=True))
     second = data.draw(EVENTS)
     events = [("again", 1)] + [(word, 1) for word in first] + [(word, 2) for word in second]
@@ -115,7 +125,7 @@ def test_receipts_of_two_attempts_in_any_order_come_to_the_same(data, db):
 
     def play(order, settle_at):
         def act():
-            text = Text()
+            text = Text(loaded=loaded)
             text.claim()
             text.settle()
             text.report("again")
