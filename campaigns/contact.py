@@ -20,9 +20,15 @@ from campaigns.models.words import Channel
 
 WORDS = """Hello,
 
-replies to the messages of {event} are to come to this mailbox. If you read it, type this code in:
+replies to the messages of {event} are to come to this mailbox. If you read it, type in this code
 
-    aidstation event contact {slug} --confirm {code}
+    {code}
+
+on the page of the event, under “Who reads the replies”:
+
+    {page}
+
+(Or by command: aidstation event contact {slug} --confirm {code})
 
 If you know nothing of this, leave this mail alone: without the code nothing happens.
 """
@@ -76,5 +82,6 @@ def _mail(event: Event) -> Email:
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = make_msgid(domain=settings.MESSAGE_ID_DOMAIN)
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(WORDS.format(event=event.name, slug=event.slug, code=code_of(event)))
+    page = f"{settings.PUBLIC_URL}/e/{event.slug}/event#contact"
+    message.set_content(WORDS.format(event=event.name, slug=event.slug, code=code_of(event), page=page))
     return Email(1, parseaddr(settings.EMAIL_FROM)[1], event.contact_email, message.as_bytes())

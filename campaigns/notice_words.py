@@ -32,7 +32,7 @@ def unapproved(one: Unapproved, event: Event, now: datetime) -> Said:
     return (
         f"“{name}” waits for approval",
         f"“{name}” is due on {moment(one.moment, event.zone)}, in {count(hours, 'hour')}, and nobody has approved it.\n"
-        f"Without approval nothing of it is sent. Look at it and approve it:\n{_page(event)}",
+        f"Without approval nothing of it is sent. Look at it and approve it:\n{_page(event, 'approve')}",
     )
 
 

@@ -84,7 +84,7 @@ def test_owners_and_approvers_are_told_three_times_of_what_nobody_has_approved(e
     assert {one.to for one in told} == {f"user:{owner.pk}", f"user:{approver.pk}"}
     assert told[0].subject == "“Shoes” waits for approval"
     assert "in 71 hours, and nobody has approved it" in told[0].words
-    assert "https://tips.example.org/e/reigate/" in told[0].words
+    assert "https://tips.example.org/e/reigate/approve" in told[0].words
     assert at(DUE - 48 * HOUR) == []
     assert len(at(DUE - 23 * HOUR)) == len(at(DUE - HOUR)) == 2
     assert at(DUE + HOUR) == []

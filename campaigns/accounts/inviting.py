@@ -20,6 +20,14 @@ WORDS = """Hello {name},
 
 If you know nothing of this, leave this mail alone.
 """
+AGAIN = """Hello {name},
+
+{inviter} sends you a new way into Aid Station, for {event}.
+
+{way_in}
+
+If you know nothing of this, leave this mail alone.
+"""
 JOIN = """Choose a password here; the link works once, for 7 days:
 
     {link}"""
@@ -66,3 +74,14 @@ def invite(event: Event, email: str, name: str, role: Role, inviter: User) -> In
     letter = staff_mail.mail(1, user.email, f"You are {A_ROLE[role]} of {event.name}", words)
     mailed = bool(staff_mail.taken([letter]))
     return Invited(user, is_new, mailed, link if is_new and not mailed else "")
+
+
+def send_again(event: Event, user: User, inviter: User) -> bool:
+    """Mails a colleague a new link with which they choose a password, and says whether the mail left.
+
+    It goes to their own address alone and is shown to nobody; a second factor is asked for all the same.
+    """
+    way_in = JOIN.format(link=links.make(user, LinkKind.JOIN))
+    words = AGAIN.format(name=user.name, inviter=inviter.name, event=event.name, way_in=way_in)
+    letter = staff_mail.mail(1, user.email, f"Your way into {event.name}", words)
+    return bool(staff_mail.taken([letter]))

@@ -186,8 +186,8 @@ def of_sender(looks: Sequence[Look], *, ask_dns: bool) -> Iterator[Finding]:
         yield from sender.email_domain(settings.EMAIL_FROM.rpartition("@")[2].rstrip("> "))
     if Channel.EMAIL in channels and not contact.is_confirmed(event := looks[0].step.campaign.event):
         words = (
-            f"Nobody has confirmed that they read {event.contact_email or 'the replies'}: "
-            f"`aidstation event contact {event.slug} --ask` sends a code there."
+            f"Nobody has confirmed that they read {event.contact_email or 'the replies'}: have a code sent there and "
+            f"type it in (`aidstation event contact {event.slug} --ask`)."
         )
         yield Finding(Severity.ERROR, "reply_to", "", words)
     if not settings.DEMO and providers.is_loopback(urlsplit(settings.PUBLIC_URL).hostname or ""):

@@ -38,6 +38,7 @@ def test_the_code_goes_to_the_mailbox_and_proves_that_it_is_read(event: Event, b
     assert mail.recipient == event.contact_email
     code = re.search(r"--confirm (\d{6})", mail.message.get_content())
     assert code is not None
+    assert f"/e/{event.slug}/event#contact" in mail.message.get_content()
     assert json.loads(run("--confirm", code[1], "--json").stdout)["confirmed"] is True
     event.refresh_from_db()
     assert contact.is_confirmed(event)

@@ -128,6 +128,22 @@ def _take(request: HttpRequest, member: Member) -> HttpResponse:
     return _changed(request, member, "taken", take)
 
 
+def _send_again(request: HttpRequest, member: Member) -> HttpResponse:
+    user = User.objects.filter(
+        email=request.POST.get("whom", "").lower(), memberships__event=member.event, is_active=True
+    ).first()
+    if user is None:
+        messages.error(request, "Nobody of that name is here any more: look at the list below.")
+        return redirect("team", member.event.slug)
+    mailed = inviting.send_again(member.event, user, member.user)
+    audit.record(member.who, "user.link", event=member.event.slug, user=user.pk, mailed=mailed)
+    if mailed:
+        messages.success(request, f"{user.name} has a mail with a new link.")
+    else:
+        messages.error(request, f"The mail to {user.name} could not be sent: try again later.")
+    return redirect("team", member.event.slug)
+
+
 def _changed(
     request: HttpRequest, member: Member, what: str, change: Callable[[User, Role], str]
 ) -> HttpResponse:
@@ -156,7 +172,7 @@ def _changed(
     return redirect("team" if still.may(Power.MANAGE) else "course", member.event.slug)
 
 
-_ACTS = {"invite": _invite, "give": _give, "take": _take}
+_ACTS = {"invite": _invite, "give": _give, "take": _take, "link": _send_again}
 
 
 def _shown(request: HttpRequest, member: Member, form: Invite) -> HttpResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 
 import pytest
@@ -157,6 +157,20 @@ def test_errors_come_first_and_there_is_no_button(approver: Client, event: Event
     assert "Approve this step" not in page
     assert "Nothing was approved." in press(approver, address)
     assert states(event)["tip"] == "waiting"
+
+
+def test_what_is_wrong_in_many_steps_is_told_once_with_the_way_to_its_cure(
+    approver: Client, event: Event
+) -> None:
+    Event.objects.update(contact_confirmed="")
+    make_entrant(event, email="kim@example.com", birth_date=date(2020, 1, 1))
+    Step.objects.filter(name="tip").update(audience="all")
+    page = read(approver, ask(approver, event, "tip", "race-morning"))
+    assert "have a code sent there and type it in. <a" in page
+    assert "aidstation event" not in page
+    assert f'<a href="/e/{event.slug}/event#contact">' in page
+    assert page.count("1 child waits for a guardian") == 1
+    assert f'<a href="/e/{event.slug}/entrants/waiting">Say whose they are</a>' in page
 
 
 def test_progress_is_told_and_its_end_loads_the_page_anew(approver: Client, event: Event) -> None:

@@ -58,6 +58,13 @@ def test_the_list_says_who_uses_a_message_and_who_stands_for_it(event, browser):
     assert "no step" in page
 
 
+def test_without_a_plan_the_list_leads_to_where_one_begins():
+    empty = make_event("empty")
+    page = browser_of(make_user(empty, Role.EDITOR)).get("/e/empty/messages/").content.decode()
+    assert '<a class="button button-first" href="/e/empty/">Begin with a plan</a>' in page
+    assert "<code>" not in page
+
+
 def test_the_list_takes_as_many_queries_for_many_messages(event, browser):
     def queries() -> int:
         with CaptureQueriesContext(

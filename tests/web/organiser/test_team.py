@@ -69,6 +69,35 @@ def test_an_invitation_is_mailed_and_lets_its_person_in(browser: Client, event: 
     assert AuditEntry.objects.get().act == "user.invite"
 
 
+def test_a_forgotten_password_is_chosen_anew_by_a_link_that_an_owner_sends(
+    browser: Client, event: Event, box: Postbox
+) -> None:
+    sam = make_user(event, Role.APPROVER, name="Sam Colley")
+    sam.set_password("a password that is forgotten")
+    sam.save()
+    answer = post(browser, event, act="link", whom=sam.email)
+    assert "Sam Colley has a mail with a new link." in answer.content.decode()
+    assert "/join/" not in answer.content.decode()
+    [mail] = box.emails
+    assert mail.recipient == sam.email
+    link = re.search(r"https://tips\.example\.org(/join/\S+)", mail.message.get_content())
+    assert link is not None
+    Client().post(link[1], {"password": "blue kettle marathon"})
+    sam.refresh_from_db()
+    assert sam.check_password("blue kettle marathon")
+    assert roles(sam.email) == ["approver"]
+    assert AuditEntry.objects.filter(act="user.link").exists()
+
+
+def test_a_link_goes_to_colleagues_of_this_event_alone(browser: Client, event: Event, box: Postbox) -> None:
+    stranger = make_user(make_event("other"), Role.OWNER, name="Una Else")
+    assert (
+        "Nobody of that name is here"
+        in post(browser, event, act="link", whom=stranger.email).content.decode()
+    )
+    assert not box.emails
+
+
 def test_without_mail_the_link_is_shown_once(browser: Client, event: Event, settings: Settings) -> None:
     settings.EMAIL_URL = "smtp://127.0.0.1:1"
     answer = invite(browser, event).content.decode()
