@@ -6,6 +6,8 @@ Suppressions stay, as hashes, for ever. Works in small pieces, so that the clock
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from axes.models import AccessAttempt  # type: ignore[import-untyped]
+from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
 from campaigns.models import Entrant, Event, InboundText
@@ -16,6 +18,9 @@ PIECE = 500
 
 STRANGERS = timedelta(days=90)
 """How long a text is kept whose sender is no entrant."""
+
+FAILED_SIGN_INS = timedelta(days=1)
+"""How long a try to sign in that failed is kept: it locks out for a quarter of an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Kept:
 def retain(now: datetime) -> Kept:
     """Removes one piece of what has been kept long enough, each event by its own terms."""
     _empty_texts(now)
+    _remove_sign_ins(now)
     return Kept(_empty_contacts(now), _remove_facts(now))
 
 
@@ -44,6 +50,16 @@ def _empty_texts(now: datetime) -> None:
     InboundText.objects.filter(id__in=list(old.values_list("id", flat=True)[:PIECE])).update(
         number="", body=""
     )
+
+
+def _remove_sign_ins(now: datetime) -> None:
+    """Sessions that are over, which nobody else removes, and tries to sign in that failed and lock nobody out any more.
+
+    Served by django_session's index on its end; of tries there are few.
+    """
+    over = Session.objects.filter(expire_date__lt=now)
+    Session.objects.filter(session_key__in=list(over.values_list("pk", flat=True)[:PIECE])).delete()
+    AccessAttempt.objects.filter(attempt_time__lt=now - FAILED_SIGN_INS).delete()
 
 
 @transaction.atomic

@@ -6,6 +6,8 @@ import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
 from people import DUE, RACE_DAY, a_campaign, a_step, an_event, claim_at, entrant, entrants, queue, the_step
 
 from campaigns import ledger, optout, privacy
@@ -190,3 +192,15 @@ def test_a_piece_takes_no_more_memory_than_its_ids_do() -> None:
         tracemalloc.stop()
     assert peak < 3_000_000
     assert Entrant.objects.filter(erased_at=None).count() == 0
+
+
+def test_sessions_that_are_over_and_old_failed_sign_ins_go_and_others_stay() -> None:
+    now = after(0)
+    for key, hours in (("over", -1), ("open", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=now + timedelta(hours=hours))
+    for name, hours in (("long ago", 25), ("today", 1)):
+        tried = AccessAttempt.objects.create(username=name, failures_since_start=1)
+        AccessAttempt.objects.filter(pk=tried.pk).update(attempt_time=now - timedelta(hours=hours))
+    privacy.retain(now)
+    assert [session.session_key for session in Session.objects.all()] == ["open"]
+    assert [tried.username for tried in AccessAttempt.objects.all()] == ["today"]
