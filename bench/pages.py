@@ -3,26 +3,49 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from wsgiref.util import setup_testing_defaults
 
-import campaigns
-from bench import people
+from bench.full_ledger import CALLER_EMAIL, CALLER_MOBILE, SLUG, filled
 from bench.report import Line
-from bench.station import Station, station
+from bench.station import station
 
 if TYPE_CHECKING:
-    from campaigns.models import Campaign, Event, Step
+    from campaigns.models import Campaign, Event
 
-SLUG = "reigate"
 TARGET = "150 ms"
 WARM_UP = 2
 
 DOWNLOADS = {"report-deliveries", "entrant-export"}
 """Files as long as what is in them, which leave as they are read: no page."""
+
+
+SEARCHES = {
+    "first-name": "zoe",
+    "two-names": "charlotte quill",
+    "letter": "q",
+    "bib": "4711",
+    "address": CALLER_EMAIL,
+    "half-an-address": "runner4711@",
+    "mobile": CALLER_MOBILE,
+    "nobody": "nemo",
+}
+"""What people type into the box of the entrants' room, and into the one beside a message."""
+
+CSRF = "a" * 32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: an address with its query, what a form sends, and headers."""
+
+    name: str
+    address: str
+    form: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,38 +61,32 @@ def run(entrants: int, deliveries: int, rounds: int, say: Callable[[str], None])
     """Fills a station of its own with so many entrants and deliveries, then asks for each page again and again."""
     with station() as aid:
         say(f"{entrants:,} entrants and {deliveries:,} deliveries")
-        campaign = _filled(aid, entrants, deliveries)
+        campaign = filled(aid, entrants, deliveries)
         yield Line("deliveries", "Deliveries", int(aid.sql("SELECT count(*) FROM deliveries")[0][0]))
         yield from _counting(campaign)
         cookie = _signed_in(campaign.event)
         say("Every page")
-        for name, address in _addresses(campaign):
-            yield from _measured(name, address, cookie, rounds)
+        for asked in [*_addresses(campaign), *_searches(), *_looks(campaign), *_programs(campaign.event)]:
+            yield from _measured(asked, cookie, rounds)
 
 
-def _measured(name: str, address: str, cookie: str, rounds: int) -> Iterator[Line]:
-    first = [_get(address, cookie) for _ in range(WARM_UP)][-1]
-    if not first.status.startswith("200"):
+def _measured(asked: Asked, cookie: str, rounds: int) -> Iterator[Line]:
+    name = asked.name
+    first = [_ask(asked, cookie) for _ in range(WARM_UP)][-1]
+    if not (first.status.startswith("200") or (first.status.startswith("302") and name.startswith("find-"))):
         yield Line(f"{name}_skipped", f"{name}: not measured, it answers", first.status)
         return
-    took = [_get(address, cookie).seconds * 1000 for _ in range(rounds)]
+    took = [_ask(asked, cookie).seconds * 1000 for _ in range(rounds)]
     yield Line(f"{name}_p95_ms", name, statistics.quantiles(took, n=20)[-1], "ms", TARGET)
     yield Line(f"{name}_median_ms", "half of them within", statistics.median(took), "ms", within=True)
-    yield Line(f"{name}_queries", "queries", _queries(address, cookie), within=True)
+    yield Line(f"{name}_queries", "queries", _queries(asked, cookie), within=True)
     yield Line(f"{name}_kb", "size", first.size / 1024, "KB", within=True)
 
 
-def _get(address: str, cookie: str) -> Answer:
+def _ask(asked: Asked, cookie: str) -> Answer:
     from config.wsgi import application
 
-    path, _, query = address.partition("?")
-    environ: dict[str, Any] = {
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "HTTP_COOKIE": f"aidstation={cookie}",
-    }
-    setup_testing_defaults(environ)
-    environ["wsgi.input"] = BytesIO()
+    environ = _environ(asked, cookie)
     said: list[str] = []
 
     def start(status: str, *_: Any) -> Callable[[bytes], object]:
@@ -85,16 +102,33 @@ def _get(address: str, cookie: str) -> Answer:
     return Answer(said[0], size, took)
 
 
-def _queries(address: str, cookie: str) -> int:
+def _environ(asked: Asked, cookie: str) -> dict[str, Any]:
+    path, _, query = asked.address.partition("?")
+    body = urlencode(asked.form).encode()
+    environ: dict[str, Any] = {
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "HTTP_COOKIE": f"aidstation={cookie}; csrftoken={CSRF}",
+        "HTTP_X_CSRFTOKEN": CSRF,
+        "REQUEST_METHOD": "POST" if asked.form else "GET",
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "CONTENT_LENGTH": str(len(body)),
+        **asked.headers,
+    }
+    setup_testing_defaults(environ)
+    return environ | {"wsgi.input": BytesIO(body)}
+
+
+def _queries(asked: Asked, cookie: str) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    with CaptureQueriesContext(connection) as asked:
-        _get(address, cookie)
-    return len(asked)
+    with CaptureQueriesContext(connection) as seen:
+        _ask(asked, cookie)
+    return len(seen)
 
 
-def _addresses(campaign: "Campaign") -> Iterator[tuple[str, str]]:
+def _addresses(campaign: "Campaign") -> Iterator[Asked]:
     """Every address of the organisers' pages that can be filled in from this event."""
     from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
@@ -121,10 +155,58 @@ def _addresses(campaign: "Campaign") -> Iterator[tuple[str, str]]:
         named = {"slug": SLUG, "name": "heat" if name.startswith("alert") else step}
         for filling in [*fillings, named]:
             try:
-                yield name, reverse(name, kwargs=filling)
+                yield Asked(name, reverse(name, kwargs=filling))
                 break
             except NoReverseMatch:
                 continue
+
+
+def _searches() -> Iterator[Asked]:
+    """The box of the entrants' room; who is found alone is shown at once."""
+    from campaigns.models import Entrant
+
+    room = f"/e/{SLUG}/entrants"
+    for name, words in SEARCHES.items():
+        yield Asked(f"find-{name}", f"{room}?{urlencode({'q': words})}")
+    middle = Entrant.objects.order_by("id")[Entrant.objects.count() // 2].token
+    yield Asked("entrants-after", f"{room}?{urlencode({'after': middle})}")
+
+
+def _looks(campaign: "Campaign") -> Iterator[Asked]:
+    """A message seen by different readers, framed, and while it is being written; an audience as it is typed."""
+    from campaigns.models import Version
+
+    here, htmx = f"/e/{SLUG}/messages/email/back-warm-up/", {"HTTP_HX_REQUEST": "true"}
+    version = Version.objects.filter(template__event=campaign.event, template__name="back-warm-up").latest(
+        "number"
+    )
+    for pick in ("longest", "oddest", "youngest"):
+        yield Asked(f"message-{pick}", f"{here}?{urlencode({'pick': pick})}")
+    for name, words in SEARCHES.items():
+        yield Asked(f"message-by-{name}", f"{here}?{urlencode({'reader': words})}")
+    yield Asked("message-framed", f"{here}frame?{urlencode({'version': version.content_hash})}")
+    written = {
+        "source": version.source.replace("Hello", "Dear"),
+        "over": version.content_hash,
+        "pick": "usual",
+    }
+    yield Asked("message-being-written", f"{here}edit", written, htmx)
+    typed = {"audience": "adults and half and not first-timers"}
+    yield Asked("audience-being-typed", f"/e/{SLUG}/audience", typed, htmx)
+
+
+def _programs(event: "Event") -> Iterator[Asked]:
+    """What programs ask again and again."""
+    from campaigns.api import tokens
+
+    scopes = [tokens.Scope.STATUS_READ, tokens.Scope.DELIVERIES_READ]
+    _, secret = tokens.make(event, "bench", source="bench", scopes=scopes, who="bench")
+    for name, what in {
+        "api-status": "status",
+        "api-deliveries": "deliveries",
+        "api-deliveries-of-a-rare-state": "deliveries?state=unknown",
+    }.items():
+        yield Asked(name, f"/api/v1/events/{SLUG}/{what}", headers={"HTTP_AUTHORIZATION": f"Bearer {secret}"})
 
 
 def _signed_in(event: "Event") -> str:
@@ -170,86 +252,3 @@ def _counting(campaign: "Campaign") -> Iterator[Line]:
     yield Line("tally_ms", "Counting one step, by the clock", max(took), "ms")
     kept = [reaching.count(campaign.event, channel, clock.now()).took_s for channel in Channel]
     yield Line("reach_ms", "Counting whom an alert reaches, by the clock", max(kept) * 1000, "ms")
-
-
-def _filled(aid: Station, entrants: int, deliveries: int) -> "Campaign":
-    campaign = _campaign(aid, entrants)
-    steps = list(campaign.steps.filter(kind="planned").order_by("position"))
-    number = max(1, min(len(steps), round(deliveries / entrants)))
-    for at, step in enumerate(steps[:number]):
-        _deliver(aid, step, moving=at == number - 1)
-    for table in ("deliveries", "attempts", "outbox", "steps", "entrants", "consents"):
-        aid.sql(f"VACUUM (ANALYZE) {table}")
-    return campaign
-
-
-def _campaign(aid: Station, entrants: int) -> "Campaign":
-    """Run Reigate with its library plan, signed, approved and live."""
-    from datetime import date, timedelta
-
-    from campaigns import campaign as plans
-    from campaigns import clock, sign_off
-    from campaigns.models import Campaign, Version
-
-    day = clock.now().date() + timedelta(days=3)
-    aid.command(
-        "event", "create", "--slug", SLUG, "--name", "Run Reigate", "--date", str(day), "--timezone",
-        "Europe/London", "--race", "half=09:15", "--race", "10k=10:00", "--race", "5k=10:30", "--race", "kids=12:00",
-        "--contact", "hello@example.org", "--venue", "Priory Park", "--postal-address", "1 Example Street",
-    )  # fmt: skip
-    [(race,)] = aid.sql(
-        "SELECT r.id FROM races r JOIN events e ON e.id = r.event_id WHERE e.slug = %(slug)s AND r.slug = 'half'",
-        slug=SLUG,
-    )
-    people.seed(aid, int(race), entrants)
-    plan = Path(campaigns.__file__).parent / "library" / "run-reigate.toml"
-    aid.command("campaign", "load", str(plan), "--event", SLUG)
-    found = Campaign.objects.select_related("event__organiser").get(event__slug=SLUG)
-    for version in Version.objects.filter(template__event=found.event, health=True):
-        sign_off.sign(
-            version, reviewer="EXAMPLE REVIEWER, not a clinician", registration="", review_by=date(2099, 12, 31),
-            who="bench",
-        )  # fmt: skip
-    plans.approve(found, "bench", [])
-    found.refresh_from_db()
-    plans.start(found)
-    return found
-
-
-def _deliver(aid: Station, step: "Step", *, moving: bool) -> None:
-    """A delivery of the step for everyone, most of them sent; of a step that moves a fifth waits."""
-    aid.sql(_DELIVERIES, step=step.pk, channel=step.channel, waits=20 if moving else 0)
-    aid.sql(_ATTEMPTS, step=step.pk)
-    aid.sql(_OUTBOX, step=step.pk)
-    aid.sql(
-        "UPDATE steps s SET state = %(state)s, opened_revision = e.revision, first_opened_revision = e.revision,"
-        " dated_version = e.plan_version FROM campaigns c JOIN events e ON e.id = c.event_id"
-        " WHERE s.id = %(step)s AND c.id = s.campaign_id",
-        step=step.pk,
-        state="sending" if moving else "done",
-    )
-
-
-_DELIVERIES = """
-INSERT INTO deliveries (step_id, entrant_id, channel, state, reason, plan_version, due_at, latest_at, message_id,
-    attempts, sent_at, settled_at)
-SELECT %(step)s, f.id, %(channel)s, f.state, CASE f.state WHEN 'skipped' THEN 'no_consent'
-        WHEN 'bounced' THEN 'provider_refused' ELSE '' END,
-    (SELECT plan_version FROM events WHERE id = f.event_id), now() - INTERVAL '1 hour', now() + INTERVAL '1 day',
-    %(step)s || '.' || f.id || '@example.org', 1,
-    CASE WHEN f.state IN ('sent', 'delivered', 'bounced') THEN now() END,
-    CASE WHEN f.state <> 'due' THEN now() END
-FROM (SELECT e.id, e.event_id, CASE WHEN e.id %% 100 < %(waits)s::int THEN 'due' WHEN e.id %% 100 < 40 THEN 'sent'
-        WHEN e.id %% 100 < 90 THEN 'delivered' WHEN e.id %% 100 < 98 THEN 'skipped' ELSE 'bounced' END AS state
-    FROM entrants e ORDER BY e.id) f"""
-
-_ATTEMPTS = """
-INSERT INTO attempts (delivery_id, number, channel, outcome, code, detail, provider_ref, at)
-SELECT id, 1, channel, CASE state WHEN 'bounced' THEN 'recipient' ELSE 'accepted' END,
-    CASE state WHEN 'bounced' THEN '550 5.1.1' ELSE '250' END,
-    CASE state WHEN 'bounced' THEN 'No such user' ELSE '' END, '', now()
-FROM deliveries WHERE step_id = %(step)s AND sent_at IS NOT NULL ORDER BY id"""
-
-_OUTBOX = """
-INSERT INTO outbox (delivery_id, channel, step_id, due_at, claim, holder)
-SELECT id, channel, step_id, due_at, 0, '' FROM deliveries WHERE step_id = %(step)s AND state = 'due' ORDER BY id"""

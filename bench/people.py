@@ -11,7 +11,8 @@ COLUMNS = {
     "registration_id": "n::text",
     "identity": "sha256(convert_to(n::text, 'UTF8'))",
     "first_name": "(ARRAY['Ana', 'Ben', 'Charlotte', 'Zoë', 'Mohammed', 'Siân', 'Jo', 'Bartholomew'])[1 + n %% 8]",
-    "last_name": "'Example'",
+    "last_name": "(ARRAY['Example', 'Quill', 'Ashdown', 'Okafor', 'Nguyễn', 'O''Neill', 'Żak'])[1 + n / 8 %% 7]"
+    " || (ARRAY['', '-Ash', '-Hill', '-Ford', '-Marsh'])[1 + n / 56 %% 5]",
     "email": "'runner' || n || '@example.com'",
     "email_hash": "sha256(convert_to('email' || n, 'UTF8'))",
     "mobile": "'+4477' || lpad(n::text, 8, '0')",
