@@ -276,6 +276,22 @@ def test_words_that_are_being_written_are_compiled_once_a_look(event, browser, c
     assert compiled == ["back-warm-up"]
 
 
+def test_a_sign_off_takes_as_many_queries_however_many_entrants(event):
+    reviewer = browser_of(make_user(event, Role.REVIEWER))
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            reviewer.get(at(event, "sign-off"))
+        return len(seen)
+
+    make_entrant(event)
+    queries()
+    few = queries()
+    for number in range(30):
+        make_entrant(event, email=f"x{number}@example.org")
+    assert queries() == few <= 22
+
+
 # Tests to oneself
 
 
