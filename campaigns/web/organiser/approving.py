@@ -183,6 +183,7 @@ def _show_look(
     return show(
         request, member, "approve_look.html", status=422 if problem else 200,
         report=report,
+        steps=sorted(report.steps, key=lambda one: (one.first is None, one.first or now)),
         findings=[(kind, looked.found(report, kind)) for kind in Severity],
         signed=_signed(seen),
         stale=_stale(campaign, seen, errand, now),

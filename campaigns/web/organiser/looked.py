@@ -9,7 +9,7 @@ from campaigns.preflight import Report, Severity
 from campaigns.preflight.findings import Finding
 
 WAYS = {
-    "minor": ("entrants-waiting", "", "Say whose they are"),
+    "minor": ("entrants-waiting", "", "See who waits"),
     "held": ("entrants-waiting", "", "See who is held"),
     "missing_value": ("event", "#details", "The page of the event"),
     "reply_to": ("event", "#contact", "The page of the event"),

@@ -32,7 +32,7 @@ PARTS = (
 @page(Power.SEE)
 def report_page(request: HttpRequest, member: Member) -> HttpResponse:
     """`/e/<slug>/report/`: what became of each step."""
-    found = results.results(member.event, clock.now())
+    found = [one for one in results.results(member.event, clock.now()) if one.total]
     most = max((one.total for one in found), default=0)
     most_stopped = max((one.stopped for one in found), default=0)
     return show(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -41,7 +42,7 @@ class Colleague:
     @property
     def lacks_app(self) -> bool:
         """Whether their roles ask for a second factor that they have not set up yet."""
-        return not self.has_app and needs_second_factor(self.roles)
+        return settings.SECOND_FACTOR and not self.has_app and needs_second_factor(self.roles)
 
     @property
     def others(self) -> list[Role]:

@@ -170,7 +170,7 @@ def test_what_is_wrong_in_many_steps_is_told_once_with_the_way_to_its_cure(
     assert "aidstation event" not in page
     assert f'<a href="/e/{event.slug}/event#contact">' in page
     assert page.count("1 child waits for a guardian") == 1
-    assert f'<a href="/e/{event.slug}/entrants/waiting">Say whose they are</a>' in page
+    assert f'<a href="/e/{event.slug}/entrants/waiting">See who waits</a>' in page
 
 
 def test_progress_is_told_and_its_end_loads_the_page_anew(approver: Client, event: Event) -> None:

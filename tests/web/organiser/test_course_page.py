@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from signed_in import browser_of, make_user
 from web.organiser.plans import TWO, plan_of
 
 from campaigns import campaign
+from campaigns.accounts import members
 from campaigns.models import Campaign, Event, Race, Tally
 from campaigns.models.words import Role
 
@@ -243,3 +245,12 @@ def test_the_course_asks_as_little_of_the_database_for_many_steps_as_for_few(
             course_of(event, browser)
         with django_assert_max_num_queries(13):  # the audiences are counted once while nobody comes in
             course_of(event, browser)
+
+
+def test_the_list_of_events_says_how_each_stands() -> None:
+    running, empty = make_event(), make_event("empty")
+    live(running)
+    user = make_user(running, Role.OWNER)
+    members.give(user, empty, Role.VIEWER)
+    page = browser_of(user).get("/events/").content.decode()
+    assert re.findall(r'class="chip[^"]*">([^<]+)<', page) == ["live", "no plan yet"]

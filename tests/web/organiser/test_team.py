@@ -98,6 +98,16 @@ def test_a_link_goes_to_colleagues_of_this_event_alone(browser: Client, event: E
     assert not box.emails
 
 
+def test_where_no_second_factor_is_asked_for_nobody_is_said_to_lack_one(
+    browser: Client, event: Event, settings: Settings
+) -> None:
+    make_user(event, Role.APPROVER, name="Sam Colley")
+    address = f"/e/{event.slug}/people"
+    assert "no second factor yet and cannot act" in browser.get(address).content.decode()
+    settings.SECOND_FACTOR = False
+    assert "second factor" not in browser.get(address).content.decode()
+
+
 def test_without_mail_the_link_is_shown_once(browser: Client, event: Event, settings: Settings) -> None:
     settings.EMAIL_URL = "smtp://127.0.0.1:1"
     answer = invite(browser, event).content.decode()
