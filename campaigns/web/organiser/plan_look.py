@@ -55,8 +55,8 @@ class StepLook:
 
     @property
     def is_approved_count(self) -> bool:
-        """Whether `people` are those whom an approval saw, and not simply its audience of today."""
-        return self.step.approved_recipients is not None and not self.waits
+        """Whether `people` are those whom an approval saw or who got it, and not simply its audience of today."""
+        return self.state == StepState.DONE or (self.step.approved_recipients is not None and not self.waits)
 
     def sign(self) -> Markup:
         return picture.one_sign(self._station(""))
@@ -159,7 +159,7 @@ def _step(
     stands = step.approved_recipients is not None and step.state not in (StepState.WAITING, StepState.DRAFT)
     return StepLook(
         step,
-        "missed" if done and went == 0 else _state(step, campaign, over=over),
+        "missed" if done and went == 0 and moments else _state(step, campaign, over=over),
         min(due, default=None),
         max(due, default=None),
         (done and went)
@@ -172,6 +172,8 @@ def _step(
 def _state(step: Step, campaign: Campaign, *, over: bool) -> str:
     if over and step.state not in (*ALREADY, StepState.OFF) and step.first_opened_revision is None:
         return "missed"
+    if step.kind == StepKind.CATCH_UP and step.state == StepState.DONE:
+        return StepState.APPROVED  # ready for the next late entrant, whoever was the last
     if step.state == StepState.SENDING and campaign.state == CampaignState.PAUSED:
         return "paused"
     return step.state

@@ -16,7 +16,7 @@ from reigate import make_entrant, make_event
 from signed_in import browser_of, make_user
 from web.organiser.plans import TWO, plan_of
 
-from campaigns import campaign
+from campaigns import campaign, tallies
 from campaigns.accounts import members
 from campaigns.models import Campaign, Event, Race, Tally
 from campaigns.models.words import Role
@@ -60,6 +60,18 @@ def test_a_running_plan_says_what_is_next_and_for_whom() -> None:
     make_entrant(event)
     live(event)
     assert "All is approved: next, Tip goes to 1 person on Tuesday at 10:00." in course_of(event)
+
+
+def test_a_catch_up_that_nobody_has_needed_yet_stands_ready() -> None:
+    event = make_event()
+    make_entrant(event)
+    step = live(event).steps.get(name="catch-up")
+    step.state, step.opened_revision, step.first_opened_revision = "done", 1, 1
+    step.save()
+    tallies.count(step, AT)
+    said = course_of(event)
+    assert "reaches nobody" not in said
+    assert said.count("approved") >= 3
 
 
 def test_approved_and_not_started_is_said() -> None:
@@ -190,7 +202,7 @@ def test_a_step_that_was_too_late_for_everybody_is_not_called_sent() -> None:
     tip.save()
     for state, said in (
         ("skipped", "· missed: reaches nobody"),
-        ("sent", "Email to 1 person as things stand · sent"),
+        ("sent", "Email to 1 person · sent"),
     ):
         kept = {"counts": {"email": {state: 1}}, "counted_at": AT, "rest_s": 2, "calm_s": 2, "look_at": AT}
         Tally.objects.update_or_create(step=tip, defaults=kept)

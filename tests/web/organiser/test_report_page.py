@@ -73,6 +73,12 @@ def test_its_figures_are_those_of_the_status(event: Event) -> None:
     assert f"{said['counts']['bounced']} could not be delivered." in shown
 
 
+def test_a_step_that_was_opened_for_nobody_is_not_among_those_sent(event: Event) -> None:
+    campaign = sending(event, people=30)
+    tallies.count(campaign.steps.get(name="later"), DUE)
+    assert "messages in 1 step." in text_of(viewer(event))
+
+
 def test_what_time_has_removed_is_still_counted(event: Event) -> None:
     sending(event, people=10)
     before = results.results(event, clock.now())[0].of("delivered")
