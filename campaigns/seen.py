@@ -16,6 +16,7 @@ from campaigns.channels.outcomes import Email, Sms
 from campaigns.models import Alert, Campaign, Entrant, Release, Step, Template, Version
 from campaigns.models.words import Channel, Purpose, StepKind
 from campaigns.preview import Preview
+from campaigns.said import topic
 
 SAMPLE = "sample"
 """The verdict where there is no planned step, or nobody who has entered: nobody can say who would get it."""
@@ -118,10 +119,12 @@ def sentence(found: Preview) -> str:
     if found.verdict == SAMPLE:
         return f"An example, as {names} would read it."
     if found.verdict in ("eligible", "quiet"):
-        return f"{names}: step '{found.step.name}', leaves on {moment}."
+        return f"{names}: “{topic(found.step.name)}” leaves on {moment}."
     if found.verdict == "email":
-        return f"{names} would get the email of step '{found.step.name}' instead: there is no usable mobile."
+        return (
+            f"{names} would get the email of “{topic(found.step.name)}” instead: there is no usable mobile."
+        )
     return (
-        f"{names} would not get step '{found.step.name}' on {moment} ({found.verdict.replace('_', ' ')}). "
+        f"{names} would not get “{topic(found.step.name)}” on {moment} ({found.verdict.replace('_', ' ')}). "
         "It would read:"
     )

@@ -150,9 +150,7 @@ def test_a_text_is_drawn_as_on_a_phone_with_its_segments(event, loaded):
 
 def test_who_would_not_get_it_is_told_why(event, loaded):
     entrant(event, first_name="Zoë", consents=())
-    assert (
-        "would not get step 'tip'" in run("preview", event.slug, "email/back-warm-up", "--as", "Zoë").output
-    )
+    assert "would not get “Tip”" in run("preview", event.slug, "email/back-warm-up", "--as", "Zoë").output
 
 
 def test_a_test_is_sent_and_noted_without_its_address(event, loaded, settings):

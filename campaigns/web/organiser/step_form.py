@@ -27,12 +27,12 @@ WHENS = [
     ("weeks", "weeks before, on a weekday"),
 ]
 PURPOSES = [
-    ("tips", "Tips: to those who agreed to tips, with a way to stop them"),
-    ("service", "Service: about the entry itself, to everyone entered"),
-    ("sponsor", "Sponsor: to those who agreed to hear from sponsors"),
+    ("tips", "Tips, to those who agreed to tips"),
+    ("service", "Service, to everyone entered"),
+    ("sponsor", "Sponsor, to those who agreed to that"),
 ]
 LATE = [
-    ("catch-up", "are covered by the one message for late entrants"),
+    ("catch-up", "get the catch-up message instead"),
     ("skip", "do not get it"),
     ("send", "get it, while it is worth sending"),
 ]
