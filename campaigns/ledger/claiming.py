@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -119,11 +120,28 @@ def claim(
         stale = [row for row in rows if row[1] == "stale"]
         if stale:
             _ask_for_redating(step_id)
-    claimed = [Claimed(row[0], *row[2:-1]) for row in rows if row[1] == "eligible"]
+    claimed = [_claimed(row) for row in rows if row[1] == "eligible"]
     ids = [row.delivery for row in claimed]
     if ids:
         logger.info("claimed", extra={"step": step_id, "event_id": step.campaign.event_id, "deliveries": ids})
     return Claim(step_id, _grouped(claimed), len(rows) - len(claimed), rows[0][-1] if rows else 0)
+
+
+def _claimed(row: Sequence[Any]) -> Claimed:
+    delivery, _, *facts, _ = row
+    facts[5:7] = map(_moment, facts[5:7])
+    return Claimed(delivery, *facts)
+
+
+_MICROSECONDS = "(extract(epoch FROM {}) * 1000000)::bigint"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@lru_cache(maxsize=256)
+def _moment(microseconds: int) -> datetime:
+    """A block shares a few moments; reading each row's two from the driver's text took a quarter of a claim's time."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _grouped(rows: list[Claimed]) -> list[list[Claimed]]:
@@ -218,7 +236,8 @@ WITH guard AS MATERIALIZED (
 )
 SELECT j.delivery_id, j.verdict, c.claim,
     min(j.delivery_id) OVER (PARTITION BY j.verdict, COALESCE(j.family, int8send(j.delivery_id))),
-    j.token, j.message_id, j.attempts, j.due_at, j.latest_at, j.entrant_id, j.address, j.first_name, j.bib,
+    j.token, j.message_id, j.attempts, {_MICROSECONDS.format("j.due_at")}, {_MICROSECONDS.format("j.latest_at")},
+    j.entrant_id, j.address, j.first_name, j.bib,
     j.entrant_token, j.short_code, j.race_name, j.race_start, j.wave_name, j.wave_start, j.race, j.birth_date,
     j.first_timer, j.minor, j.agreed, j.revision
 FROM judged j LEFT JOIN claimed c ON c.delivery_id = j.delivery_id

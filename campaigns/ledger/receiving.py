@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from campaigns.ledger import arrays
 from campaigns.ledger.gate import by_index
 from campaigns.ledger.proof import Report, proven
 from campaigns.models.receipts import Standing
@@ -45,7 +46,10 @@ def fold(deliveries: Iterable[int], now: datetime) -> None:
 def fold_early(deliveries: Sequence[int], now: datetime) -> None:
     """Folds in, as the last act of a settle, the receipts that came before it. Served by receipts_once."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT delivery FROM receipts WHERE delivery = ANY(%s)", [list(deliveries)])
+        cursor.execute(
+            "SELECT DISTINCT delivery FROM receipts WHERE delivery = ANY(%s::bigint[])",
+            [arrays.numbers(deliveries)],
+        )
         found = [row[0] for row in cursor.fetchall()]
     if found:
         fold(found, now)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from campaigns.ledger import arrays
 from campaigns.ledger.gate import bump_stop_signal, by_index
 from campaigns.ledger.receiving import ASK_AFTER, fold_early
 from campaigns.models.words import Channel, Reason
@@ -83,7 +84,10 @@ def release(fences: Sequence[tuple[int, int]]) -> None:
             UPDATE outbox o SET lease_until = NULL, holder = ''
             FROM unnest(%s::bigint[], %s::int[]) AS mine (delivery_id, claim)
             WHERE o.delivery_id = mine.delivery_id AND o.claim = mine.claim""",
-            [[delivery for delivery, _ in fences], [number for _, number in fences]],
+            [
+                arrays.numbers([delivery for delivery, _ in fences]),
+                arrays.numbers([number for _, number in fences]),
+            ],
         )
 
 
@@ -127,12 +131,12 @@ def _note_attempts(channel: Channel, rows: Sequence[Result], now: datetime) -> N
         [
             channel,
             now,
-            [row.delivery for row in rows],
-            [row.claim for row in rows],
-            [row.outcome for row in rows],
-            [row.code for row in rows],
-            [row.detail for row in rows],
-            [row.provider_ref for row in rows],
+            arrays.numbers([row.delivery for row in rows]),
+            arrays.numbers([row.claim for row in rows]),
+            arrays.words([row.outcome for row in rows]),
+            arrays.words([row.code for row in rows]),
+            arrays.words([row.detail for row in rows]),
+            arrays.words([row.provider_ref for row in rows]),
         ],
         rows,
     )
@@ -151,10 +155,10 @@ def _accepted(rows: Sequence[Result], now: datetime) -> None:
             version_id = mine.version_id, carrier_id = NULLIF(mine.carrier_id, d.id), claim = mine.claim
         FROM mine WHERE d.id = mine.delivery_id AND d.state IN ('due', 'uncertain', 'unknown')""",
         [
-            [row.delivery for row in rows],
-            [row.claim for row in rows],
-            [row.carrier for row in rows],
-            [row.version for row in rows],
+            arrays.numbers([row.delivery for row in rows]),
+            arrays.numbers([row.claim for row in rows]),
+            arrays.numbers([row.carrier for row in rows]),
+            arrays.numbers([row.version for row in rows]),
             now,
             now,
         ],
@@ -173,9 +177,9 @@ def _ask_later(rows: Sequence[Result], now: datetime) -> None:
         [
             now,
             now + ASK_AFTER,
-            [row.delivery for row in rows],
-            [row.claim for row in rows],
-            [row.provider_ref for row in rows],
+            arrays.numbers([row.delivery for row in rows]),
+            arrays.numbers([row.claim for row in rows]),
+            arrays.words([row.provider_ref for row in rows]),
         ],
         rows,
     )
