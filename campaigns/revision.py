@@ -1,6 +1,10 @@
 """The counter that tells the tick that something about an event's people has changed."""
 
+from datetime import datetime, timedelta
+
 from django.db import connection, transaction
+
+from campaigns.models import Event
 
 
 def bump(event_id: int) -> int:
@@ -26,3 +30,15 @@ def bump(event_id: int) -> int:
             [revision, event_id],
         )
     return revision
+
+
+def stamp(event: Event, now: datetime) -> str:
+    """What a count of the event's people may be kept under: with the same stamp it is as true as a new one.
+
+    Empty while time removes them piece by piece, which raises no revision (`privacy.retention`).
+    """
+    kept_until = event.date + timedelta(days=event.contact_days)
+    removed = event.contacts_removed_at
+    if removed is None and now.astimezone(event.zone).date() > kept_until:
+        return ""
+    return f"{event.pk}-{event.revision}-{removed.timestamp() if removed else ''}"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import a_campaign, an_event, entrant, entrants, queue, the_step
 
-from campaigns import addresses, start_list
+from campaigns import addresses, clock, start_list
 from campaigns.models import Delivery, Entrant, Event
+from campaigns.privacy import retention
 
 pytestmark = pytest.mark.django_db
 
@@ -145,6 +149,26 @@ def test_each_race_is_counted_by_status() -> None:
         ("Half Marathon", 3, 1, 0),
         ("Kids Race", 0, 0, 0),
     ]
+
+
+def test_races_are_counted_again_when_somebody_comes_in_or_time_removes_them() -> None:
+    event = an_event()
+    entrants(event, 3, race="half")
+    with time_machine.travel("2027-09-01T09:00Z", tick=False):
+        event.refresh_from_db()
+        assert sum(race.confirmed for race in start_list.counts(event)) == 3
+        with CaptureQueriesContext(connection) as asked:
+            assert sum(race.confirmed for race in start_list.counts(event)) == 3
+        assert not [one for one in asked if "FROM entrants" in one["sql"]]
+        entrant(event, race="half")
+        event.refresh_from_db()
+        assert sum(race.confirmed for race in start_list.counts(event)) == 4
+    with time_machine.travel("2028-09-01T09:00Z", tick=False):
+        assert sum(race.confirmed for race in start_list.counts(event)) == 4
+        retention.retain(clock.now())
+        assert sum(race.confirmed for race in start_list.counts(event)) == 0
+        event.refresh_from_db()
+        assert sum(race.confirmed for race in start_list.counts(event)) == 0
 
 
 def test_who_waits_is_shown_with_what_for() -> None:

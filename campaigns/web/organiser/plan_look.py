@@ -11,16 +11,13 @@ from django.core.cache import cache
 from django.urls import reverse
 from markupsafe import Markup
 
-from campaigns import ledger, tallies
+from campaigns import clock, ledger, revision, tallies
 from campaigns.alerts import Arming, arming
 from campaigns.ledger.moments import Field
 from campaigns.models import Alert, Campaign, Event, Step
 from campaigns.models.words import CampaignState, StepKind, StepState
 from campaigns.web import course as picture
 from campaigns.web.organiser import words
-
-COUNTED_FOR = 60
-"""Seconds that a count is kept: what time removes from old events raises no revision. A count is one pass over all."""
 
 ALREADY = (StepState.SENDING, StepState.DONE)
 
@@ -126,20 +123,22 @@ def picture_of(course: picture.Course) -> Markup:
 
 
 def people_in(field: Field, texts: Collection[str]) -> dict[str, int]:
-    """How many confirmed entrants are in each of these audiences, by its words."""
-    keys = {_key(field, text): text for text in texts}
+    """How many confirmed entrants are in each of these audiences, by its words: counted once while nobody changes."""
+    stamp = revision.stamp(field.event, clock.now())
+    if not stamp:
+        return ledger.audience_counts(field, texts)
+    keys = {_key(stamp, field, text): text for text in texts}
     held: dict[str, int] = cache.get_many(keys)
     new = ledger.audience_counts(field, {keys[key] for key in keys.keys() - held.keys()})
-    cache.set_many({key: new[keys[key]] for key in keys.keys() - held.keys()}, COUNTED_FOR)
+    cache.set_many({key: new[keys[key]] for key in keys.keys() - held.keys()})
     return new | {keys[key]: count for key, count in held.items()}
 
 
-def _key(field: Field, text: str) -> str:
-    """Of all that a count hangs on: whatever is done to people raises the event's revision."""
-    event = field.event
+def _key(stamp: str, field: Field, text: str) -> str:
+    """Of all that a count hangs on."""
     races = sorted((race.slug, race.for_children) for race in field.races)
-    digest = hashlib.sha256(repr((text, races, event.date)).encode()).hexdigest()
-    return f"audience-{event.id}-{event.revision}-{digest}"
+    digest = hashlib.sha256(repr((text, races, field.event.date)).encode()).hexdigest()
+    return f"audience-{stamp}-{digest}"
 
 
 def _went(steps: Sequence[Step]) -> dict[int, int]:
