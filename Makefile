@@ -55,8 +55,8 @@ audit: setup  ## Unsafe code, and releases with known holes
 types: setup  ## Type check
 	@$(BIN)/mypy
 
-gallery: setup  ## Pictures of emails and the entrant's pages for docs/gallery; needs Chromium
-	@$(BIN)/python -m pytest -q tests/browser/gallery_pages.py
+gallery: setup  ## Pictures of emails and pages for docs/gallery; needs Chromium
+	@$(BIN)/python -m pytest -q tests/browser/gallery_pages.py tests/browser/gallery_organiser.py
 	@$(BIN)/python tests/browser/gallery.py
 
 lock: $(MARKS)/python  ## Write both lock files from pyproject.toml; newer versions: make lock ARGS=--upgrade
