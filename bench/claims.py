@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -26,13 +26,22 @@ LEASE = timedelta(seconds=300)
 
 
 @dataclass(frozen=True)
+class Tenth:
+    """A claim of the first or the last tenth, in milliseconds: the median by the clock, and Postgres's own processor
+    time with the settle, which a busy machine changes least."""
+
+    clock: float
+    cpu: float
+
+
+@dataclass(frozen=True)
 class Claims:
-    """Milliseconds of a claim and its settle: medians of all, and of the claims of the first and the last tenth."""
+    """Many claims: medians in milliseconds of all and of their settles, and the first beside the last."""
 
     claim: float
     settle: float
-    first_tenth: float
-    last_tenth: float
+    first: Tenth
+    last: Tenth
 
 
 def run(rows: int, say: Callable[[str], None]) -> Iterator[Line]:
@@ -46,7 +55,7 @@ def run(rows: int, say: Callable[[str], None]) -> Iterator[Line]:
         paused = _measured(aid, "beside-paused")
         say(f"Passing over {rows:,} rows that may not be sent")
         aid.command("campaign", "resume", "paused")
-        passing = _passed_over(waiting, rows)
+        passing = _passed_over(aid, waiting, rows)
         say("An old snapshot held open")
         with psycopg.connect(aid.database.info.dsn) as old:
             old.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -56,14 +65,15 @@ def run(rows: int, say: Callable[[str], None]) -> Iterator[Line]:
     yield Line("claim_ms", f"A claim of {BLOCK}", alone.claim, "ms")
     yield Line("settle_ms", "its settle", alone.settle, "ms", within=True)
     yield Line("paused_claim_ms", "With paused rows in front", paused.claim, "ms", "flat")
-    yield Line(
-        "passed_over_claim_ms", f"Passing over {LARGEST}, the first tenth", passing.first_tenth, "ms", "flat"
-    )
-    yield Line("passed_over_last_tenth_ms", "the last tenth", passing.last_tenth, "ms", within=True)
-    yield Line(
-        "old_snapshot_claim_ms", "With an old snapshot, the first tenth", aged.first_tenth, "ms", "flat"
-    )
-    yield Line("old_snapshot_last_tenth_ms", "the last tenth", aged.last_tenth, "ms", within=True)
+    yield from _flat("passed_over", f"Passing over {LARGEST}", passing)
+    yield from _flat("old_snapshot", "With an old snapshot held open", aged)
+
+
+def _flat(key: str, words: str, claims: Claims) -> Iterator[Line]:
+    yield Line(f"{key}_claim_ms", f"{words}, the first tenth", claims.first.clock, "ms", "flat")
+    yield Line(f"{key}_last_tenth_ms", "the last tenth", claims.last.clock, "ms", within=True)
+    yield Line(f"{key}_cpu_ms", "Postgres, the first tenth", claims.first.cpu, "ms", "flat", within=True)
+    yield Line(f"{key}_last_tenth_cpu_ms", "Postgres, the last tenth", claims.last.cpu, "ms", within=True)
 
 
 def _opened(aid: Station, slug: str, count: int, *, agreed: bool = True) -> int:
@@ -82,25 +92,36 @@ def _opened(aid: Station, slug: str, count: int, *, agreed: bool = True) -> int:
 def _measured(aid: Station, slug: str) -> Claims:
     """`CLAIMS` of them, each settled."""
     step = _opened(aid, slug, BLOCK * CLAIMS)
-    claims, settles = [], []
-    for _ in range(CLAIMS):
+
+    def once() -> tuple[float, float]:
         took, found = _claimed(step, BLOCK)
         begun = time.perf_counter()
         _settle(found)
-        settles.append(time.perf_counter() - begun)
-        claims.append(took)
-    return _medians(claims, settles)
+        return took, time.perf_counter() - begun
+
+    return _repeated(aid, CLAIMS, once)
 
 
-def _passed_over(step: int, rows: int) -> Claims:
+def _passed_over(aid: Station, step: int, rows: int) -> Claims:
     """Claims that find nobody they may send to, the largest that a drain makes, until there are no more."""
-    return _medians([_claimed(step, LARGEST)[0] for _ in range(rows // LARGEST)], [0.0])
+    return _repeated(aid, rows // LARGEST, lambda: (_claimed(step, LARGEST)[0], 0.0))
 
 
-def _medians(claims: list[float], settles: list[float]) -> Claims:
-    tenth = len(claims) // 10
-    parts = claims, settles, claims[:tenth], claims[-tenth:]
-    return Claims(*(statistics.median(part) * 1000 for part in parts))
+def _repeated(aid: Station, count: int, once: Callable[[], tuple[float, float]]) -> Claims:
+    """Claims and settles `count` times."""
+    tenth, times, used = count // 10, [], []
+    for part in (tenth, count - 2 * tenth, tenth):
+        before = aid.usage()["Postgres"].cpu
+        times += [once() for _ in range(part)]
+        used.append(aid.usage()["Postgres"].cpu - before)
+    claims, settles = zip(*times, strict=True)
+    first = Tenth(_median(claims[:tenth]), used[0] / tenth * 1000)
+    last = Tenth(_median(claims[-tenth:]), used[-1] / tenth * 1000)
+    return Claims(_median(claims), _median(settles), first, last)
+
+
+def _median(seconds: Sequence[float]) -> float:
+    return statistics.median(seconds) * 1000
 
 
 def _claimed(step: int, limit: int) -> tuple[float, "ledger.Claim"]:
