@@ -270,7 +270,7 @@ LEFT_OUT = {
     "no_consent": "have not agreed",
     "suppressed": "have opted out or cannot be reached",
     "withdrawn": "have withdrawn",
-    "no_address": "have no address",
+    "no_address": "have no address or number for it",
     "not_mobile": "have no mobile",
     "minor": "are children without a guardian",
     "missing_value": "lack a value that the words need",

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.test import Client
-from people import DUE
+from people import DUE, a_campaign, a_step
 from pytest_django.asserts import assertNumQueries
 from reigate import make_event
 from signed_in import browser_of, make_user
@@ -41,6 +41,15 @@ def editor(event: Event) -> Client:
 
 def test_before_anything_is_sent_it_says_what_will_be_here(event: Event) -> None:
     assert "Nothing has been sent yet." in text_of(editor(event))
+
+
+def test_between_the_start_and_the_first_count_it_says_that_messages_are_about_to_show_up(
+    event: Event,
+) -> None:
+    a_campaign(event, a_step())
+    said = text_of(editor(event))
+    assert "What is due by now leaves and shows up here within seconds" in said
+    assert "Nothing has been sent yet" not in said
 
 
 def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -183,6 +184,14 @@ def test_a_draft_is_seen_before_it_is_saved_and_by_its_writer_alone(event, brows
     assert email(event).versions.count() == 1
     other = browser_of(make_user(event, Role.EDITOR))
     assert other.get(frame_of(page)).status_code == 404
+
+
+def test_enter_in_a_box_looks_and_does_not_save(event, browser):
+    """HTML presses the first button of a form for it."""
+    page = browser.get(at(event)).content.decode()
+    first = re.search(r"<button[^>]*>", page.split('id="draft"')[1])
+    assert first
+    assert 'name="preview"' in first[0]
 
 
 def test_htmx_gets_the_same_piece_alone(event, browser):
