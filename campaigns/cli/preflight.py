@@ -88,8 +88,9 @@ def _show(report: Report) -> None:
     console.print(_total(report))
     for finding in report.findings:
         where = f"{finding.step}: " if finding.step else ""
+        how = f" Run `{finding.command}`." if finding.command else ""
         console.print(
-            f"{MARKS[finding.severity]} {escape(where + finding.words)}{_who(finding)}", highlight=False
+            f"{MARKS[finding.severity]} {escape(where + finding.words + how)}{_who(finding)}", highlight=False
         )
     errors = len(report.errors)
     said = (
@@ -157,6 +158,7 @@ def _plain(report: Report) -> dict[str, Any]:
                 "code": finding.code,
                 "step": finding.step,
                 "words": finding.words,
+                "command": finding.command,
                 "people": finding.people,
                 "entrants": list(finding.entrants),
             }

@@ -21,9 +21,9 @@ from campaigns.ledger.foreseeing import (
     audience_counts,
     audience_sizes,
     foresee,
-    had,
     kin,
     tally,
+    went_to,
 )
 from campaigns.ledger.gate import bump_stop_signal, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, Prospect, coming, prospects
@@ -80,7 +80,6 @@ __all__ = [
     "fold",
     "foresee",
     "free_chunk",
-    "had",
     "held_back",
     "hold",
     "hold_back",
@@ -109,4 +108,5 @@ __all__ = [
     "sweep",
     "tally",
     "went_out",
+    "went_to",
 ]

@@ -166,7 +166,7 @@ _STILL_WAITS = """(s.first_opened_revision IS NULL OR EXISTS (
         AND x.state NOT IN ('due', 'held') AND (x.state <> 'skipped' OR m.due_at < m.asked_at))"""
 
 
-def had(steps: Sequence[Step]) -> dict[int, int]:
+def went_to(steps: Sequence[Step]) -> dict[int, int]:
     """To how many entrants each step went already, by the step's id; those it never left for are not in it.
 
     Served by deliveries_one_a_step_and_entrant.

@@ -113,7 +113,7 @@ def _texts(one: Look) -> Iterator[Finding]:
 def _reach(one: Look, now: datetime) -> Iterator[Finding]:
     left_out, people = one.figures.left_out, one.figures.people
     late = left_out["too_late"]
-    begun = one.step.first_opened_revision is not None or one.figures.had > 0
+    begun = one.step.first_opened_revision is not None or one.figures.went_before > 0
     if one.step.kind == StepKind.PLANNED and not people and not begun:
         if late and one.figures.first and one.figures.first < now:
             words = "Its moment has passed and it is too late for everyone: switch it off."
@@ -187,9 +187,10 @@ def of_sender(looks: Sequence[Look], *, ask_dns: bool) -> Iterator[Finding]:
     if Channel.EMAIL in channels and not contact.is_confirmed(event := looks[0].step.campaign.event):
         words = (
             f"Nobody has confirmed that they read {event.contact_email or 'the replies'}: have a code sent there and "
-            f"type it in (`aidstation event contact {event.slug} --ask`)."
+            "type it in."
         )
-        yield Finding(Severity.ERROR, "reply_to", "", words)
+        command = f"aidstation event contact {event.slug} --ask"
+        yield Finding(Severity.ERROR, "reply_to", "", words, command=command)
     if not settings.DEMO and providers.is_loopback(urlsplit(settings.PUBLIC_URL).hostname or ""):
         words = f"PUBLIC_URL is {settings.PUBLIC_URL}: links in messages lead to nobody but this machine."
         yield Finding(Severity.WARNING, "public_url", "", words)

@@ -29,6 +29,8 @@ class Finding:
     people: int = 0
     entrants: tuple[int, ...] = ()
     """The ids of the first of them."""
+    command: str = ""
+    """What does the same on a command line as the page that puts it right; empty where the words say all."""
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class StepFigures:
     """When its first message leaves, and its last at the provider's rate."""
     audience: int = 0
     audience_at_approval: int | None = None
-    had: int = 0
+    went_before: int = 0
     """To whom it went before the race moved: they do not get it again."""
     people: int = 0
     """Who are reached, those of a family by one message too."""

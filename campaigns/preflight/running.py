@@ -118,10 +118,10 @@ def versions(step: Step) -> dict[str, Version]:
 
 def _note_audiences(event: Event, looks: list[Look]) -> None:
     steps = [one.step for one in looks]
-    sizes, had = ledger.audience_sizes(event, steps), ledger.had(steps)
+    sizes, before = ledger.audience_sizes(event, steps), ledger.went_to(steps)
     for one in looks:
         one.figures.audience = sizes[one.step.id]
-        one.figures.had = had.get(one.step.id, 0)
+        one.figures.went_before = before.get(one.step.id, 0)
 
 
 def _make(looks: list[Look], now: datetime, most: int | None, progress: Progress) -> None:

@@ -151,7 +151,7 @@ def test_of_a_step_that_a_move_closed_again_nobody_counts_who_has_had_it(event):
     ahead = {row.facts.entrant for row in ledger.foresee(step, EARLIER)}
     assert ahead == {left_out.id, unasked.id}
     assert [row.facts.entrant for row in ledger.foresee(step, DUE + timedelta(hours=1))] == [unasked.id]
-    assert ledger.had([step]) == {step.id: 1}
+    assert ledger.went_to([step]) == {step.id: 1}
 
 
 def test_audiences_are_counted_without_asking_for_consent(event):

@@ -21,7 +21,7 @@ from campaigns.models import Campaign, Errand, Step, Version
 from campaigns.models.words import CampaignState, ErrandKind, StepKind
 from campaigns.preflight import Report, Severity, kept
 from campaigns.web.course import STATE_MEANINGS, STATE_WORDS
-from campaigns.web.organiser import course_words, looked, plan_look, refusals, words
+from campaigns.web.organiser import course_words, grouped_findings, plan_look, refusals, words
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.errand_pages import ask, errand_of, progress_of
 from campaigns.web.organiser.plan_look import StepLook
@@ -184,7 +184,7 @@ def _show_look(
         request, member, "approve_look.html", status=422 if problem else 200,
         report=report,
         steps=sorted(report.steps, key=lambda one: (one.first is None, one.first or now)),
-        findings=[(kind, looked.found(report, kind)) for kind in Severity],
+        findings=[(kind, grouped_findings.grouped(report, kind)) for kind in Severity],
         signed=_signed(seen),
         stale=_stale(campaign, seen, errand, now),
         totals=_totals(report),

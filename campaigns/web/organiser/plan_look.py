@@ -33,7 +33,7 @@ class StepLook:
     last: datetime | None
     """The last moment at which it becomes due for anyone."""
     people: int
-    had: int
+    went_before: int
     """To how many it went before its race moved; they do not get it again."""
     href: str
 
@@ -47,7 +47,7 @@ class StepLook:
 
     def goes_at_once(self, now: datetime) -> bool:
         """Whether its moment is past while it is still worth reading: it leaves as soon as it may."""
-        started = self.had or self.state not in ("draft", "waiting", "approved")
+        started = self.went_before or self.state not in ("draft", "waiting", "approved")
         return not started and self.last is not None and self.last <= now
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from campaigns.preflight import Report, Severity
@@ -17,9 +16,6 @@ WAYS = {
 }
 """By a finding's code, the name of the page on which it is put right, the place on it, and how the link is called."""
 
-COMMAND = re.compile(r" \(`aidstation [^`]*`\)")
-"""How a sentence names the command that does the same: a page has a link instead."""
-
 
 @dataclass(frozen=True)
 class Group:
@@ -30,13 +26,13 @@ class Group:
     way: tuple[str, str, str] | None
 
 
-def found(report: Report, kind: Severity) -> list[Group]:
+def grouped(report: Report, kind: Severity) -> list[Group]:
     """The findings of one severity in their order, each sentence once."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for one in report.findings:
         if one.severity == kind:
             groups.setdefault((one.code, one.words), []).append(one)
     return [
-        Group(COMMAND.sub("", said), [one.step for one in alike if one.step], WAYS.get(code))
+        Group(said, [one.step for one in alike if one.step], WAYS.get(code))
         for (code, said), alike in groups.items()
     ]
