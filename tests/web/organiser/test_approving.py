@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
@@ -92,6 +93,15 @@ def test_a_look_is_asked_for_run_and_shown(approver: Client, event: Event) -> No
                   "Approve these 2 steps"):  # fmt: skip
         assert words in page
     assert AuditEntry.objects.get().act == "errand.preflight"
+
+
+def test_a_look_leads_straight_to_each_message(approver: Client, event: Event) -> None:
+    address = ask(approver, event, "tip", "race-morning")
+    page = approver.get(address).content.decode()
+    read_by_a_runner = re.findall(r'href="([^"]*)#look">Read the (email|text) as a runner gets it</a>', page)
+    assert [kind for _, kind in read_by_a_runner] == ["email", "text"]
+    for link, _ in read_by_a_runner:
+        assert 'id="look"' in approver.get(link).content.decode()
 
 
 def test_one_press_approves_what_was_looked_at_and_nothing_else(approver: Client, event: Event) -> None:
