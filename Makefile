@@ -24,7 +24,7 @@ demo: $(MARKS)/project  ## The whole story on this machine, nothing leaves it
 	@$(BIN)/aidstation demo $(ARGS)
 
 test: setup  ## The tests; a part of them: make test ARGS=tests/content
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --maxschedchunk 1 $(ARGS)
 
 chaos: setup  ## Kill everything in mid-send, 20 rounds; fewer: make chaos ARGS="--rounds 2 --seed 7"
 	@PYTHONPATH=tests/e2e $(BIN)/python -m chaos $(ARGS)
