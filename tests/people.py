@@ -38,6 +38,11 @@ AT = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parent.parent
 YES = (("email", "tips"), ("sms", "service"), ("sms", "tips"))
 
+WAITING = """
+SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (
+    SELECT pid FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()))"""
+"""How many sessions of this database wait for a lock. The server has one for each process of a parallel run."""
+
 T = TypeVar("T")
 
 _numbers = itertools.count(1)

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
+from people import WAITING
 
 from campaigns.entry_lists import apply
 from campaigns.entry_lists.imports import Import
@@ -71,7 +72,7 @@ def _wait_until_somebody_waits() -> None:
         **connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}, autocommit=True
     ) as watcher:
         for _ in range(1000):
-            waiting = watcher.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+            waiting = watcher.execute(WAITING).fetchone()
             if waiting and waiting[0]:
                 return
             watcher.execute("SELECT pg_sleep(0.01)")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from django.db import connection
+from people import WAITING
 
 from campaigns import addresses
 
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PROJECT = Path(__file__).parents[2]
-COPYING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY staged_entrants%' AND state = 'active'"
-)
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+COPYING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND query LIKE 'COPY staged_entrants%' AND state = 'active'"""
 
 Everything = Callable[[], dict[str, list[str]]]
 WriteList = Callable[..., Path]

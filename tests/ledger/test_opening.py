@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from people import (
     DUE,
+    WAITING,
     a_campaign,
     a_step,
     an_event,
@@ -286,7 +287,7 @@ def wait_until_done_or_blocked(running) -> None:
     """Until the other connection has finished, or waits for a lock of the database."""
     for _ in range(500):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            cursor.execute(WAITING)
             if running.done() or cursor.fetchone()[0]:
                 return
             cursor.execute("SELECT pg_sleep(0.01)")
