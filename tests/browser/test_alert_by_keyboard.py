@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from browser.organiser import PHONE
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.fixtures import Settings
 from signed_in import make_user
 from web.organiser.race_days import with_alerts
@@ -87,11 +87,11 @@ def test_an_alert_is_sent_with_the_keys_alone(
     context = chromium.new_context(base_url=live_server.url, reduced_motion="reduce")
     page = context.new_page()
     send_by_keys(page, approver_of(event), event)
-    assert "Heat is on its way to 1 entrant by email and 1 entrant by text." in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("Heat is on its way to 1 entrant by email and 1 entrant by text.")
     assert Release.objects.count() == 1
     with page.expect_response(lambda answer: answer.url.endswith("/heat/figures")):
         pass  # the counts are asked for again by themselves
-    assert "still to leave" in page.inner_text("#sent")
+    expect(page.locator("#sent")).to_contain_text("still to leave")
     context.close()
 
 
@@ -112,13 +112,13 @@ def test_it_goes_without_scripts_on_a_phone(
     assert box is not None
     assert box["height"] >= 56
     button.click()
-    assert "Heat is on its way" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("Heat is on its way")
     page.click("noscript a, #sent a")
-    assert "of 1 by email" in page.inner_text("#sent")
+    expect(page.locator("#sent")).to_contain_text("of 1 by email")
     page.goto(f"/e/{event.slug}/race-day/")
     page.click("summary")
     page.click("text=Yes, hold everything planned")
-    assert "nothing planned leaves, alerts do" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("nothing planned leaves, alerts do")
     context.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from people import DUE, a_campaign, a_step, an_event, claim_at, entrant, queue, the_step
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from campaigns import ledger, view_link
 from campaigns.models import Delivery, Entrant
@@ -86,13 +86,14 @@ def test_stop_and_undo_are_one_press_each_without_any_script(
     page = context.new_page()
     page.goto(links("/u/{token}"))
     page.get_by_role("button", name="Stop all tips").click()
-    assert page.get_by_role("heading", name="Tips are stopped").is_visible()
+    expect(page.get_by_role("heading", name="Tips are stopped")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    assert page.get_by_role("heading", name="Your stop is undone").is_visible()
+    expect(page.get_by_role("heading", name="Your stop is undone")).to_be_visible()
     page.get_by_label("Health tips by text").uncheck()
     page.get_by_role("button", name="Save my choice").click()
-    assert not page.get_by_label("Health tips by text").is_checked()
-    assert page.get_by_label("Health tips by email").is_checked()
+    expect(page.get_by_role("heading", name="Your choice is saved")).to_be_visible()
+    expect(page.get_by_label("Health tips by text")).not_to_be_checked()
+    expect(page.get_by_label("Health tips by email")).to_be_checked()
     context.close()
 
 

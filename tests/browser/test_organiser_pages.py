@@ -20,7 +20,7 @@ from browser.organiser import (
     twice_as_large,
 )
 from django.urls import reverse
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.fixtures import Settings
 from signed_in import make_user
 from web.organiser.cases import CASES, OPEN_TO_ALL, Case, World, world
@@ -106,4 +106,4 @@ def test_each_form_with_mistakes_in_it(
             page.locator("[role='alert']").wait_for()
             assert axe(page) == [], f"{name} with mistakes, {width} px"
             assert not scrolls_sideways(page)
-            assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+            expect(page.locator("[role='alert']").first).to_be_focused()
