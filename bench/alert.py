@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from bench import people, sinks
 from bench.report import Line
-from bench.station import sleep_until, soon, station
+from bench.station import ahead, sleep_until, soon, station
 
 ALERT = """
 [[alert]]
@@ -28,7 +28,7 @@ def run(entrants: int, bulk: int, say: Callable[[str], None]) -> Iterator[Line]:
             aid.command("alert", "arm", "alerted", "stop", "--as", who)
         people.seed(aid, aid.event("bulk"), bulk)
         aid.start("scheduler", "clock", "email")
-        due = soon(6)
+        due = ahead(bulk)
         step = aid.campaign("bulk", "email", due)
         say(f"Sending {bulk:,} mails")
         sleep_until(due)

@@ -14,11 +14,8 @@ from bench.naive_run import Naive
 from bench.report import Line
 from bench.sinks import Sink
 from bench.stages import shares
-from bench.station import Station, sleep_until, soon, station
+from bench.station import Station, ahead, sleep_until, station
 from bench.usage import Usage
-
-LEAD = 6.0
-"""Seconds between the loading of the plan and its due moment: by then all is idle."""
 
 SAMPLED = 20_000
 """Most entrants of the pass that looks where the time goes."""
@@ -139,7 +136,7 @@ def _send(aid: Station, sink: Sink, slug: str, entrants: int, worker: str = "wor
     """One send by processes of its own; what it took, and its step."""
     people.seed(aid, aid.event(slug), entrants)
     aid.start("scheduler", "clock", "email", worker=worker)
-    due = soon(LEAD)
+    due = ahead(entrants)
     step = aid.campaign(slug, "email", due)
     sleep_until(due)
     before = aid.usage() | {"sink": usage.of(sink.pid)}

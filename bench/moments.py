@@ -3,13 +3,11 @@
 from datetime import timedelta
 
 from bench import people
-from bench.station import Station, sleep_until, soon
+from bench.station import LEAD, Station, sleep_until, soon
 
 COUNT = 60
 APART = timedelta(milliseconds=370)
 """Neither a part nor a multiple of the tick's second, so that a moment falls anywhere between two ticks."""
-
-LEAD = 6.0
 
 ORIGINAL = "moment"
 

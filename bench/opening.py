@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from bench import people
 from bench.report import Line
-from bench.station import sleep_until, soon, station
+from bench.station import ahead, sleep_until, station
 
 
 def run(entrants: int, say: Callable[[str], None]) -> list[Line]:
@@ -15,7 +15,7 @@ def run(entrants: int, say: Callable[[str], None]) -> list[Line]:
         say(f"Making {entrants:,} entrants")
         people.seed(aid, aid.event("opening"), entrants)
         aid.start("scheduler", "clock")
-        due = soon(6)
+        due = ahead(entrants)
         step = aid.campaign("opening", "email", due)
         say("Opening")
         sleep_until(due)

@@ -7,13 +7,11 @@ from datetime import timedelta
 
 from bench import people, reporting, sinks
 from bench.report import Line
-from bench.station import Station, sleep_until, soon, station
+from bench.station import Station, ahead, sleep_until, station
 from campaigns.cli.processes import COMMANDS
 
 REPORTED = 5_000
 """Mails of an earlier send that the reports are about."""
-
-LEAD = 6.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def _send(
     aid.start("scheduler", "clock", "email")
     aid.supervisor.start("web", [*COMMANDS["web"], "--bind", f"127.0.0.1:{port}"])
     reporting.wait_for(port)
-    due = soon(LEAD)
+    due = ahead(entrants)
     step = aid.campaign(slug, "email", due)
     sleep_until(due - timedelta(seconds=2))
     before = aid.usage()

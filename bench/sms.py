@@ -8,7 +8,7 @@ from urllib.request import urlopen
 from bench import lean_twilio, people
 from bench.report import Line
 from bench.sinks import child
-from bench.station import sleep_until, soon, station
+from bench.station import ahead, sleep_until, station
 
 WINDOW = 10.0
 """Seconds over which a limit is looked at."""
@@ -22,7 +22,7 @@ def run(count: int, latency: float, rate: float | None, say: Callable[[str], Non
         with station(TWILIO_BASE_URL=address, **limit) as aid:
             people.seed(aid, aid.event("texts"), count, "sms")
             aid.start("scheduler", "clock", "sms")
-            due = soon(6)
+            due = ahead(count)
             step = aid.campaign("texts", "sms", due)
             say(f"Sending {count:,} texts, {latency * 1000:.0f} ms each")
             sleep_until(due)

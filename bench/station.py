@@ -57,6 +57,12 @@ purpose = "tips"
 STARTS_WITHIN = 60.0
 """Seconds that processes may take to start."""
 
+LEAD = 6.0
+"""Seconds between the loading of a plan and its due moment: by then all is idle."""
+
+APPROVED_PER_S = 4_000
+"""Entrants a second that an approval gets through on a busy machine."""
+
 PATIENCE = 3600.0
 """Seconds that a measured send may take."""
 
@@ -236,8 +242,18 @@ def midday_zone(now: datetime) -> ZoneInfo:
 
 
 def sleep_until(moment: datetime) -> None:
-    """Sleeps until a moment has come."""
-    time.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
+    """Sleeps until a moment has come. Raises ClickException when it is past: nothing was sent in that time."""
+    left = (moment - datetime.now(UTC)).total_seconds()
+    if left < 0:
+        raise click.ClickException(
+            f"Nothing was measured: the station was ready {-left:.1f} s after its moment."
+        )
+    time.sleep(left)
+
+
+def ahead(entrants: int) -> datetime:
+    """A due moment far enough ahead: the approval before it makes each of the messages once, to look at it."""
+    return soon(LEAD + entrants / APPROVED_PER_S)
 
 
 def soon(seconds: float) -> datetime:

@@ -5,11 +5,14 @@ import os
 import smtplib
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 
 from bench import sinks, stages
+from bench.station import sleep_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +28,11 @@ def test_opening_is_measured_and_nothing_of_it_stays(tmp_path):
     assert figures["entrants"] == 300
     assert 0 < figures["seconds"] < 60
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_send_that_began_after_its_moment_is_not_measured():
+    with pytest.raises(click.ClickException, match="ready 3.0 s after its moment"):
+        sleep_until(datetime.now(UTC) - timedelta(seconds=3))
 
 
 @pytest.mark.parametrize("pipelining", [True, False])
