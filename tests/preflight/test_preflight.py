@@ -240,7 +240,30 @@ def test_two_emails_in_a_week_are_told_until_five_days_before(event):
     )
     [finding] = found(look(event), "emails_a_week")
     assert (finding.step, finding.people) == ("b", 2)
-    assert "within a week of “A”" in finding.words
+    assert "within a week of “A”, and 2 people get both" in finding.words
+    assert not found(look(event), "at_once")
+
+
+def test_two_emails_that_leave_together_are_told(event):
+    entrants(event, 3)
+    load(event, a_step("a"), a_step("b", template="shoes"), a_step("c", template="back-pain", audience="10k"))
+    [finding] = found(look(event), "at_once")
+    assert (finding.step, finding.people) == ("b", 3)
+    assert "It leaves in the same minute as “A”, so 3 people get two emails at once." in finding.words
+    assert not found(look(event), "emails_a_week")
+
+
+def test_steps_whose_moments_have_passed_leave_together(event):
+    entrants(event, 3)
+    load(
+        event,
+        a_step("a", latest="7 days"),
+        a_step("b", template="shoes", when="46 days before, 12:00", latest="7 days"),
+    )
+    with time_machine.travel(DUE + timedelta(days=2), tick=False):
+        report = preflight.look(Event.objects.get(id=event.id), ask_dns=False)
+    assert [finding.step for finding in found(report, "at_once")] == ["b"]
+    assert not found(report, "emails_a_week")
 
 
 def test_more_than_five_texts_to_one_person_are_told(event, tmp_path):

@@ -184,7 +184,10 @@ def _show_look(
         request, member, "approve_look.html", status=422 if problem else 200,
         report=report,
         steps=sorted(report.steps, key=lambda one: (one.first is None, one.first or now)),
-        findings=[(kind, grouped_findings.grouped(report, kind)) for kind in Severity],
+        findings=[
+            (kind, grouped_findings.grouped(report, kind, may_edit=member.may(Power.EDIT)))
+            for kind in Severity
+        ],
         signed=_signed(seen),
         stale=_stale(campaign, seen, errand, now),
         totals=_totals(report),

@@ -6,15 +6,30 @@ from dataclasses import dataclass
 
 from campaigns.preflight import Report, Severity
 from campaigns.preflight.findings import Finding
+from campaigns.said import topic
+
+
+@dataclass(frozen=True)
+class Way:
+    """A page of the event on which something is put right, its further arguments, the place on it, the link's words."""
+
+    page: str
+    args: tuple[str, ...]
+    place: str
+    words: str
+
 
 WAYS = {
-    "minor": ("entrants-waiting", "", "See who waits"),
-    "held": ("entrants-waiting", "", "See who is held"),
-    "missing_value": ("event", "#details", "The page of the event"),
-    "reply_to": ("event", "#contact", "The page of the event"),
-    "sign_off": ("messages", "", "All messages and their sign-offs"),
+    "minor": Way("entrants-waiting", (), "", "See who waits"),
+    "held": Way("entrants-waiting", (), "", "See who is held"),
+    "missing_value": Way("event", (), "#details", "The page of the event"),
+    "reply_to": Way("event", (), "#contact", "The page of the event"),
+    "sign_off": Way("messages", (), "", "All messages and their sign-offs"),
 }
-"""By a finding's code, the name of the page on which it is put right, the place on it, and how the link is called."""
+"""By a finding's code, where it is put right for all steps."""
+
+TIMES = ("at_once", "emails_a_week", "quiet_hours", "too_slow", "too_late")
+"""Codes of what another time for the step puts right."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +38,25 @@ class Group:
 
     words: str
     steps: list[str]
-    way: tuple[str, str, str] | None
+    ways: list[Way]
 
 
-def grouped(report: Report, kind: Severity) -> list[Group]:
-    """The findings of one severity in their order, each sentence once."""
+def grouped(report: Report, kind: Severity, *, may_edit: bool) -> list[Group]:
+    """The findings of one severity in their order, each sentence once; only who may edit is led to a step's time."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for one in report.findings:
         if one.severity == kind:
             groups.setdefault((one.code, one.words), []).append(one)
     return [
-        Group(said, [one.step for one in alike if one.step], WAYS.get(code))
+        Group(said, steps, _ways(code, steps, may_edit))
         for (code, said), alike in groups.items()
+        for steps in [[one.step for one in alike if one.step]]
     ]
+
+
+def _ways(code: str, steps: list[str], may_edit: bool) -> list[Way]:
+    if code in TIMES and may_edit:
+        return [
+            Way("step", (step,), "#id_when_number", f"Change the time of {topic(step)}") for step in steps
+        ]
+    return [WAYS[code]] if code in WAYS else []

@@ -183,6 +183,18 @@ def test_what_is_wrong_in_many_steps_is_told_once_with_the_way_to_its_cure(
     assert f'<a href="/e/{event.slug}/entrants/waiting">See who waits</a>' in page
 
 
+def test_two_emails_at_once_are_told_with_the_way_to_the_time(approver: Client, event: Event) -> None:
+    load(event, a_step("tip"), a_step("shoes", template="shoes"))
+    owner, address = browser_of(make_user(event, Role.OWNER)), ask(approver, event, "tip", "shoes")
+    page = read(owner, address)
+    assert "It leaves in the same minute as “Tip”, " in page
+    assert "3 people get two emails at once. Move it to later, or switch it off." in page
+    way = f'<a href="/e/{event.slug}/steps/shoes/#id_when_number">Change the time of Shoes</a>'
+    assert way in page
+    assert 'id="id_when_number"' in read(owner, f"/e/{event.slug}/steps/shoes/")
+    assert way not in read(approver, address)
+
+
 def test_progress_is_told_and_its_end_loads_the_page_anew(approver: Client, event: Event) -> None:
     errand = look_of(event, "running")
     address = f"/e/{event.slug}/approve/{errand.token}"
