@@ -31,6 +31,17 @@ def errand_of(member: Member, token: str, kind: ErrandKind) -> Errand:
     return found
 
 
+def look_called(member: Member, token: str) -> Errand | None:
+    """The event's look before approving of that token; None for anything else, which a page passes over."""
+    if not token:
+        return None
+    return (
+        Errand.objects.filter(event=member.event, token=token, kind=ErrandKind.PREFLIGHT)
+        .only("token")
+        .first()
+    )
+
+
 def progress_of(request: HttpRequest, member: Member, errand: Errand) -> HttpResponse:
     """How far it is, for htmx every second; at its end the whole page is loaded anew."""
     lost = errands.is_lost(errand, clock.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django import forms
 from django.contrib import messages as news
@@ -24,6 +24,7 @@ from campaigns.models import StaffContact, Template, Version
 from campaigns.models.words import Channel
 from campaigns.web.organiser import drafts, looking, words
 from campaigns.web.organiser.door import page
+from campaigns.web.organiser.errand_pages import look_called
 from campaigns.web.organiser.looking import Reader
 from campaigns.web.organiser.showing import fragment, show
 
@@ -38,6 +39,8 @@ class Draft(Reader):
         widget=forms.Textarea(attrs={"spellcheck": "true", "autocomplete": "off"}),
     )
     over = forms.CharField(widget=forms.HiddenInput)
+    came_from = forms.CharField(required=False, widget=forms.HiddenInput)
+    """The token of the look before approving from which the page was opened."""
 
 
 @require_safe
@@ -59,6 +62,7 @@ def message(request: HttpRequest, member: Member, channel: str, name: str) -> Ht
     newest = newest_of(template)
     asked = {name: request.GET.get(name, "") for name in ("pick", "reader")}
     form = Draft(initial={"source": newest.source, "over": newest.content_hash, **asked})
+    form.initial["came_from"] = request.GET.get("came_from", "")
     return _page(request, member, newest, form, looked_at=newest, reader=Reader(request.GET))
 
 
@@ -108,7 +112,7 @@ def _save(
                 waiting=len(saved.waiting),
             )  # fmt: skip
         news.success(request, _said(saved))
-        return redirect("message", member.event.slug, template.channel, template.name)
+        return redirect(_address(member, template, came_from=form.cleaned_data["came_from"]))
     changes = differences(theirs.source, draft.source) if theirs else []
     return _page(
         request, member, newest_of(template), form, looked_at=draft, reader=form, theirs=theirs, changes=changes
@@ -179,8 +183,9 @@ def test_send(request: HttpRequest, member: Member, channel: str, name: str) -> 
     newest = newest_of(template)
     address = own_address(member, template.channel)
     reader = member.event.entrants.select_related("race").filter(token=request.POST.get("whom", "")).first()
-    back = reverse("message", args=[member.event.slug, channel, name])
-    back += f"?whom={reader.token}" if reader else ""
+    back = _address(
+        member, template, whom=reader.token if reader else "", came_from=request.POST.get("came_from", "")
+    )
     if not address:
         news.error(request, "There is no mobile number of yours: an owner adds it to the event's staff.")
         return redirect(back)
@@ -197,6 +202,13 @@ def test_send(request: HttpRequest, member: Member, channel: str, name: str) -> 
         )
         news.success(request, f"Version {newest.number} is on its way to {address}, marked as a test.")
     return redirect(back)
+
+
+def _address(member: Member, template: Template, **query: str) -> str:
+    """The message's own page, keeping whom it is shown to and which look it was opened from."""
+    kept = urlencode({name: value for name, value in query.items() if value})
+    page = reverse("message", args=[member.event.slug, template.channel, template.name])
+    return f"{page}?{kept}" if kept else page
 
 
 def own_address(member: Member, channel: str) -> str:
@@ -240,8 +252,12 @@ def _page(
     reader: Reader,
     **more: Any,
 ) -> HttpResponse:
-    """The page of one message: the form on one side, on the other what a reader sees of `looked_at`."""
+    """The page of one message: the form on one side, on the other what a reader sees of `looked_at`.
+
+    Opened from a look before approving it leads back there, and shows the source at a press only.
+    """
     template = newest.template
+    came_from = look_called(member, str(form["came_from"].value() or ""))
     step = preview.step_of(template)
     steps, alerts = stock.users_of(template)
     form.fields["source"].widget.attrs["rows"] = 30 if template.channel == Channel.EMAIL else 14
@@ -249,7 +265,7 @@ def _page(
     return show(
         request, member, "message.html", about=template, version=newest, form=form, step=step,
         steps=steps, alerts=alerts, look=looking.look(member, looked_at, step, reader),
-        placeholders=_placeholders(alerts),
+        placeholders=_placeholders(alerts), came_from=came_from.token if came_from else "",
         own_address=own_address(member, template.channel), **standing_words(member, newest), **context,
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from signed_in import browser_of, make_user
 from web.organiser.plans import look_of, plan_of
 
 from campaigns import campaign, errands
-from campaigns.models import AuditEntry, Campaign, Delivery, Entrant, Errand, Event, SignOff, Step
+from campaigns.models import AuditEntry, Campaign, Delivery, Entrant, Errand, Event, SignOff, Step, Version
 from campaigns.models.words import ErrandKind, Role
 
 pytestmark = pytest.mark.django_db
@@ -95,13 +95,44 @@ def test_a_look_is_asked_for_run_and_shown(approver: Client, event: Event) -> No
     assert AuditEntry.objects.get().act == "errand.preflight"
 
 
-def test_a_look_leads_straight_to_each_message(approver: Client, event: Event) -> None:
+def test_a_look_leads_to_each_message_as_a_runner_gets_it_and_back(approver: Client, event: Event) -> None:
     address = ask(approver, event, "tip", "race-morning")
     page = approver.get(address).content.decode()
-    read_by_a_runner = re.findall(r'href="([^"]*)#look">Read the (email|text) as a runner gets it</a>', page)
+    read_by_a_runner = re.findall(r'href="([^"]*)">Read the (email|text) as a runner gets it</a>', page)
     assert [kind for _, kind in read_by_a_runner] == ["email", "text"]
     for link, _ in read_by_a_runner:
-        assert 'id="look"' in approver.get(link).content.decode()
+        message = approver.get(link).content.decode()
+        assert f'<a href="{address}">Back to the look before approving</a>' in message
+        assert message.index('id="look"') < message.index("<summary>Its source</summary>")
+
+
+def test_who_changes_the_words_finds_the_way_back_to_the_look(event: Event) -> None:
+    owner = browser_of(make_user(event, Role.OWNER))
+    address = ask(owner, event, "tip")
+    back = f'<a href="{address}">Back to the look before approving</a>'
+    link = re.findall(r'href="([^"]*)">Read the email', owner.get(address).content.decode())[0]
+    newest = Version.objects.filter(template__name="back-warm-up").latest("number")
+    token = address.rpartition("/")[2]
+    written = {"source": newest.source, "over": newest.content_hash, "came_from": token}
+    edit = link.partition("?")[0] + "edit"
+    shown = owner.post(edit, written | {"preview": "yes"}).content.decode()
+    assert back in shown
+    assert "<summary>Change its words</summary>" in shown
+    assert back in owner.post(edit, written | {"save": "yes"}, follow=True).content.decode()
+    assert back in owner.post(edit.replace("edit", "test"), written, follow=True).content.decode()
+
+
+@pytest.mark.parametrize("token", ["nothing", "https://elsewhere.example/", "//elsewhere.example"])
+def test_a_message_leads_back_to_nothing_but_a_look_of_its_event(
+    approver: Client, event: Event, token: str
+) -> None:
+    other = make_event("elsewhere")
+    plan_of(other)
+    for called in (token, look_of(other).token):
+        page = approver.get(f"/e/{event.slug}/messages/email/back-warm-up/", {"came_from": called})
+        assert page.status_code == 200
+        assert "Back to the look" not in page.content.decode()
+        assert "elsewhere" not in page.content.decode()
 
 
 def test_one_press_approves_what_was_looked_at_and_nothing_else(approver: Client, event: Event) -> None:
