@@ -87,7 +87,9 @@ def test_an_alert_is_sent_with_the_keys_alone(
     context = chromium.new_context(base_url=live_server.url, reduced_motion="reduce")
     page = context.new_page()
     send_by_keys(page, approver_of(event), event)
-    expect(page.locator("main")).to_contain_text("Heat is on its way to 1 entrant by email and 1 entrant by text.")
+    expect(page.locator("main")).to_contain_text(
+        "Heat is on its way to 1 entrant by email and 1 entrant by text."
+    )
     assert Release.objects.count() == 1
     with page.expect_response(lambda answer: answer.url.endswith("/heat/figures")):
         pass  # the counts are asked for again by themselves
