@@ -22,4 +22,4 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 USER aidstation
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "4", "--log-level", "warning"]
+CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--log-level", "warning"]

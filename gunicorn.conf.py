@@ -5,6 +5,8 @@ import shutil
 import socket
 import threading
 
+from gunicorn.glogging import Logger
+
 from config import environment
 
 # A folder for each machine: several web containers share the volume.
@@ -24,6 +26,16 @@ logconfig_dict = {
         "gunicorn.access": {"handlers": [], "propagate": False},
     },
 }
+
+
+class QuietLogger(Logger):
+    """Answers are counted and not logged: gunicorn would gather the facts for a line about each all the same."""
+
+    def access(self, *_):
+        pass
+
+
+logger_class = QuietLogger
 
 
 def on_starting(_server):

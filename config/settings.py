@@ -35,6 +35,7 @@ MIDDLEWARE = [
     "campaigns.web.timing.timed",
     "campaigns.web.headers.page_headers",
     "django.middleware.security.SecurityMiddleware",
+    "campaigns.web.hooks.straight",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

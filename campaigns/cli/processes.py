@@ -28,7 +28,7 @@ CELERY = ["celery", "--quiet", "-A", "worker"]
 WORKER = [*CELERY, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
 
 COMMANDS: dict[str, list[str]] = {
-    "web": ["gunicorn", "config.wsgi", "--workers", "2", "--threads", "4", "--log-level", "warning"],
+    "web": ["gunicorn", "config.wsgi", "--workers", "2", "--threads", "8", "--log-level", "warning"],
     "scheduler": [
         *CELERY,
         "beat",

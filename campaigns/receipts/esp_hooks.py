@@ -27,7 +27,7 @@ from campaigns import esp, optout
 from campaigns.models.receipts import Standing
 from campaigns.models.words import Channel
 from campaigns.receipts import bounce_mail, esp_events, esp_raw, finding
-from campaigns.receipts.storing import Reported, store
+from campaigns.receipts.storing import About, Reported, store_with_others
 
 logger = logging.getLogger(__name__)
 
@@ -96,13 +96,26 @@ def _take_events(name: str, request: HttpRequest) -> int:
     if read is None:
         return 403
     try:
-        events = list(read())
-        for each in events:
-            _store_event(name, each)
+        reports, all_read = _reports(name, read())
+        store_with_others(reports)
     except _NONSENSE:
+        all_read = False
+    if not all_read:
         logger.warning("A report of %s could not be read.", name)
-        return 400
-    return 204
+    return 204 if all_read else 400
+
+
+def _reports(name: str, events: Iterable[AnymailTrackingEvent]) -> tuple[list[About], bool]:
+    """What is to be kept of a call's events, and whether all made sense: one that does not takes no other along."""
+    reports, all_read = [], True
+    for event in list(events):
+        try:
+            report = _event_report(name, event)
+        except _NONSENSE:
+            all_read = False
+        else:
+            reports += [report] if report is not None else []
+    return reports, all_read
 
 
 def _read(name: str, request: HttpRequest) -> Callable[[], Iterable[AnymailTrackingEvent]] | None:
@@ -153,16 +166,16 @@ def _without_boto(view: type) -> type:
     return Ses
 
 
-def _store_event(name: str, event: AnymailTrackingEvent) -> None:
-    """Keeps the event if it is about a mail of ours; opens and clicks are not kept."""
+def _event_report(name: str, event: AnymailTrackingEvent) -> About | None:
+    """What is kept of an event about a mail of ours; of opens and clicks nothing is."""
     standing = esp_events.STANDINGS.get(event.event_type)
     if standing is None:
-        return
+        return None
     found = finding.attempt(*_names(name, event))
     if found is None:
-        return
+        return None
     delivery, attempt = found
-    _store(
+    return _report(
         name,
         delivery,
         attempt,
@@ -204,7 +217,7 @@ def _take_bounce(request: HttpRequest) -> int:
     delivery, attempt = found
     failed = report.action == "failed"
     code = esp_events.by_status(report.status) or esp_events.Code.SOFT
-    _store(
+    reported = _report(
         "bounce",
         delivery,
         attempt,
@@ -217,10 +230,11 @@ def _take_bounce(request: HttpRequest) -> int:
         recipient=report.recipient,
         said=report.said,
     )
+    store_with_others([reported])
     return 204
 
 
-def _store(
+def _report(
     name: str,
     delivery: int | UUID,
     attempt: int,
@@ -231,7 +245,7 @@ def _store(
     code: str,
     recipient: str,
     said: object,
-) -> None:
+) -> About:
     """Of the address only its keyed hash is kept: the one that suppressions are found by. `said` is the whole event."""
     address = optout.hash_of(Channel.EMAIL, recipient).hex() if recipient else ""
     reported = Reported(
@@ -243,4 +257,4 @@ def _store(
         code=code,
         raw={**esp_raw.kept(said, recipient), "address_hash": address},
     )
-    store(delivery, reported)
+    return delivery, reported

@@ -1,13 +1,21 @@
-"""Storing a report as it came, once, before anybody thinks about it. It must not know who sent it or what follows."""
+"""Storing reports as they came, once, before anybody thinks about them. It must not know who sent them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
 from campaigns import clock
+from campaigns.receipts.together import Together
+
+PAUSE = 0.02
+"""Seconds between two commits of a web process. One report alone is stored at once; of hundreds a second each waits
+up to so long for the others, which is nothing to a provider (Twilio gives us 15 s) and spares a commit for each."""
+
+_ENDED = (InterfaceError, OperationalError)
+"""The session has ended, or Postgres has: not for one report alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,47 +32,77 @@ class Reported:
     raw: Mapping[str, str] = field(default_factory=dict)
 
 
-def store(delivery: int | UUID, report: Reported) -> bool:
-    """Stores a report on a delivery by its id or token; returns whether it is new.
+About = tuple[int | UUID, Reported]
+"""The delivery's id or token, and the report on it."""
+
+
+def store(delivery: int | UUID, report: Reported) -> None:
+    """Stores a report on a delivery, by a statement of its own.
 
     A token that no delivery has leaves nothing behind: what retention could not reach is not kept.
-    The connection is not asked first whether it lives, which Django does with a query of its own for each request:
-    at hundreds of reports a second it is enough to find out by this one, and to store it over a new connection.
     """
+    _write([_row(delivery, report)])
+
+
+def store_with_others(reports: Sequence[About]) -> None:
+    """As `store`, together with what this process's other calls bring at the same time; committed when it returns."""
+    rows = [_row(delivery, report) for delivery, report in reports]
+    if connection.in_atomic_block:
+        _write(rows)
+    elif rows:
+        _TOGETHER.bring(rows)
+
+
+def _row(delivery: int | UUID, report: Reported) -> dict[str, object]:
+    return {
+        "token" if isinstance(delivery, UUID) else "id": str(delivery),
+        "provider": report.provider,
+        "attempt": report.attempt,
+        "ref": report.ref,
+        "status": report.status,
+        "standing": report.standing,
+        "code": report.code,
+        "retry_after": report.retry_after,
+        "raw": dict(report.raw),
+        "received_at": clock.now().isoformat(),
+    }
+
+
+def _write(rows: Sequence[dict[str, object]]) -> None:
+    """The connection is not asked first whether it lives, which Django does with a query of its own for each request:
+    at hundreds of reports a second it is enough to find out by this one, and to store them over a new connection."""
     connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs leave it out
     try:
-        return _insert(delivery, report)
-    except (InterfaceError, OperationalError):
+        _insert(rows)
+    except _ENDED:
         if connection.in_atomic_block:
             raise
         connection.close()
-        return _insert(delivery, report)
+        _insert(rows)
 
 
-def _insert(delivery: int | UUID, report: Reported) -> bool:
-    """One statement, whose commit is the promise that goes out with the answer.
+_TOGETHER = Together(_write, PAUSE, _ENDED)
 
-    Served by deliveries_one_token or the primary key.
+
+def _insert(rows: Sequence[dict[str, object]]) -> None:
+    """One statement, whose commit is the promise that goes out with the answers.
+
+    Served by deliveries_one_token or the primary key, row by row. In the order of receipts_once: of two processes that
+    store the same reports one waits for the other, and never each for the other.
     """
-    key = "token" if isinstance(delivery, UUID) else "id"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
+            """
             INSERT INTO receipts
                 (provider, delivery, attempt, ref, status, code, standing, retry_after, raw, received_at)
-            SELECT %s, d.id, %s, %s, %s, %s, %s, %s, %s::jsonb, %s FROM deliveries d WHERE d.{key} = %s
+            SELECT r.provider, found.id, r.attempt, r.ref, r.status, r.code, r.standing, r.retry_after, r.raw,
+                r.received_at
+            FROM jsonb_to_recordset(%s::jsonb) AS r (token uuid, id bigint, provider text, attempt int, ref text,
+                status text, code text, standing text, retry_after int, raw jsonb, received_at timestamptz)
+            CROSS JOIN LATERAL (
+                (SELECT d.id FROM deliveries d WHERE d.token = r.token LIMIT 1)
+                UNION ALL (SELECT d.id FROM deliveries d WHERE d.id = r.id LIMIT 1)) AS found
+            ORDER BY found.id, r.attempt, r.ref, r.status
             ON CONFLICT (delivery, attempt, ref, status) DO NOTHING""",
-            [
-                report.provider,
-                report.attempt,
-                report.ref,
-                report.status,
-                report.code,
-                report.standing,
-                report.retry_after,
-                json.dumps(dict(report.raw)),
-                clock.now(),
-                delivery,
-            ],
+            [json.dumps(rows)],
         )
-        return bool(cursor.rowcount)

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from campaigns import attempt_code
 from campaigns.channels import twilio_reports
-from campaigns.receipts.storing import Reported, store
+from campaigns.receipts.storing import Reported, store_with_others
 from campaigns.receipts.twilio_signature import from_twilio
 
 PRIVATE = {"To", "From", "Body", "ChannelToAddress", "ChannelPrefix"}
@@ -24,7 +24,7 @@ def status(request: HttpRequest, path: str) -> HttpResponse:
     found = attempt_code.read(path)
     if found is not None and fields.get("MessageSid") and fields.get("MessageStatus"):
         token, attempt = found
-        store(token, _report(fields, attempt, token))
+        store_with_others([(token, _report(fields, attempt, token))])
     return HttpResponse(status=204)
 
 

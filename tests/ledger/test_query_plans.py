@@ -15,6 +15,7 @@ from campaigns.api import reading
 from campaigns.ledger import replaying
 from campaigns.models import Delivery, Entrant, Event, Receipt, Step
 from campaigns.models.words import Channel, Reason
+from campaigns.receipts.storing import Reported, store_with_others
 
 
 def multiply(row, count: int, changes: dict[str, str]) -> None:
@@ -194,6 +195,14 @@ def reported(step: Step, standing: str) -> Callable[[], object]:
     return lambda: ledger.fold(ids, DUE)
 
 
+def storing_reports(step: Step) -> Callable[[], object]:
+    """What several calls of a provider bring at once, by token as texts and mails are reported, or by id."""
+    report = Reported("esp:postmark", 1, "", "delivered", "delivered")
+    found = Delivery.objects.filter(step=step).values_list("token", "id")[:100]
+    reports = [(key, report) for token, delivery in found for key in (token, delivery)]
+    return lambda: store_with_others(reports)
+
+
 def doubted(step: Step) -> Callable[[], object]:
     """Asks for a doubt and ends it, as for a text."""
     ledger.settle(Channel.EMAIL, results(claim_at(DUE, step, limit=100), "doubtful"), DUE)
@@ -227,6 +236,7 @@ HOT: dict[str, Callable[[Step], Callable[[], object]]] = {
         f"receive: {standing}": lambda step, standing=standing: reported(step, standing)
         for standing in ("on_its_way", "again", "not_delivered", "expired", "delivered")
     },
+    "store reports": storing_reports,
     "doubt about a text": doubted,
     "tick": lambda step: lambda: tick_at(DUE),
 }

@@ -473,3 +473,18 @@ def test_a_report_of_a_moment_that_no_calendar_has_is_refused(moment):
     body = json.loads(call.body)
     body["event-data"]["timestamp"] = moment
     assert replace(call, body=json.dumps(body).encode()).send().status_code == 400
+
+
+@pytest.mark.filterwarnings("ignore:django-anymail has dropped official support")
+def test_an_event_that_makes_no_sense_takes_no_other_of_its_call_along():
+    row = sent()
+    told = {"event": "delivered", "timestamp": 1800000000, "delivery": code(row)}
+    events = [
+        {**told, "email": "zoe@example.com", "sg_event_id": "a"},
+        {**told, "email": 5, "sg_event_id": "b"},
+        {**told, "email": "zoe@example.com", "sg_event_id": "c"},
+    ]
+    body = json.dumps(events).encode()
+    call = Call("/hooks/esp/sendgrid", body, "application/json", basic("hook:secret"))
+    assert call.send().status_code == 400
+    assert Receipt.objects.count() == 2
