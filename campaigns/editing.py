@@ -113,7 +113,8 @@ def switch_step(campaign: Campaign, name: str, sources: Sources, check: Check, *
 def delete_step(campaign: Campaign, name: str) -> None:
     """Takes a step that has never been opened out of the plan. Raises CampaignError for any other."""
     _lock(campaign)
-    step = named(campaign, name)
+    # An opening that is under way ends first.
+    step = Step.objects.select_for_update().get(id=named(campaign, name).id)
     if step.first_opened_revision is not None or Delivery.objects.filter(step=step).exists():
         raise CampaignError(f"Step '{name}' has messages in the ledger: switch it off instead.")
     step.delete()

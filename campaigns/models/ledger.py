@@ -14,9 +14,15 @@ class Delivery(models.Model):
 
     One row a step and entrant is stricter than one a step, entrant and channel: a fallback changes the channel
     of the row, and an alert is one step a channel.
+
+    The database does not look for the step and the version of each row, which would be a query more for every
+    message. Its opening has the step locked, a step with deliveries is not deleted (`editing.delete_step`) and no
+    version ever is.
     """
 
-    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    step = models.ForeignKey(
+        Step, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
+    )
     entrant = models.ForeignKey(Entrant, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     channel = models.TextField(choices=Channel.choices)
     state = models.TextField(choices=DeliveryState.choices, default=DeliveryState.DUE)
@@ -35,7 +41,13 @@ class Delivery(models.Model):
         help_text="the claim number of its last hand-over, from which a queued retry goes on",
     )
     version = models.ForeignKey(
-        Version, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+        Version,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     carrier = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="carried", db_index=False
@@ -112,9 +124,14 @@ class Outcome(models.TextChoices):
 
 
 class Attempt(models.Model):
-    """One try at a delivery, with the provider's answer."""
+    """One try at a delivery, with the provider's answer.
 
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tries", db_index=False)
+    The database does not look for its delivery: rows come only from the settling of one, in the same transaction.
+    """
+
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.CASCADE, related_name="tries", db_index=False, db_constraint=False
+    )
     number = models.IntegerField(help_text="the claim number it was made under")
     channel = models.TextField(choices=Channel.choices)
     outcome = models.TextField(choices=Outcome.choices)

@@ -22,7 +22,7 @@ from people import (
     tick_at,
 )
 
-from campaigns import campaign, ledger, optout, revision
+from campaigns import campaign, editing, ledger, optout, revision
 from campaigns.ledger import gate
 from campaigns.ledger.opening import open_chunk
 from campaigns.models import Campaign, Delivery, Entrant, Event, Outbox, Step, Wave
@@ -337,6 +337,20 @@ def test_a_step_paused_during_its_opening_stays_paused():
     while_it_opens(step, lambda: ledger.pause_step(step.id, "The provider refuses this message."))
     assert the_step(loaded).state == "paused"
     assert ledger.next_step(Channel.EMAIL, DUE) is None
+
+
+@commits
+def test_a_step_deleted_during_its_opening_stays_for_its_messages():
+    loaded = a_campaign(event := an_event())
+    entrants(event, 1)
+    step = the_step(loaded)
+
+    def delete() -> None:
+        with pytest.raises(campaign.CampaignError, match="switch it off instead"):
+            editing.delete_step(loaded, "tip")
+
+    while_it_opens(step, delete)
+    assert Delivery.objects.get().step == the_step(loaded)
 
 
 @commits
