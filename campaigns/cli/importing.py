@@ -170,6 +170,7 @@ def as_json(done: Import, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         **done.beside,
         "pairs": [pair._asdict() for pair in done.diff.pairs],
+        "says_it_is_for": done.says_it_is_for,
         "columns": done.diff.columns,
         "changes": [{"row": row, "columns": columns} for row, columns in done.diff.changes],
     }
@@ -180,6 +181,7 @@ def tell(done: Import, slug: str, dry_run: bool) -> None:
     if dry_run:
         _print_preview(done)
     else:
+        _print_another(done)
         click.echo(f"{_rows(done)} imported into {slug}: {_outcomes(done)}.")
         _print_others(done, "Withdrawn")
     if done.not_read:
@@ -188,6 +190,7 @@ def tell(done: Import, slug: str, dry_run: bool) -> None:
 
 
 def _print_preview(preview: Import) -> None:
+    _print_another(preview)
     click.echo(f"{_rows(preview)} would go in as: {_outcomes(preview)}.")
     if preview.diff.columns:
         columns = ", ".join(f"{name} in {count:,}" for name, count in preview.diff.columns.items())
@@ -195,6 +198,11 @@ def _print_preview(preview: Import) -> None:
     for row, changed in preview.diff.changes:
         click.echo(f"  row {row}: {', '.join(changed)}")
     _print_others(preview, "Would be withdrawn")
+
+
+def _print_another(done: Import) -> None:
+    if done.says_it_is_for:
+        click.echo(f"This list says it is for “{done.says_it_is_for}”: is it the right list?", err=True)
 
 
 def _print_others(done: Import, withdrawn: str) -> None:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, TypeVar
 
-from campaigns.entry_lists import clean
+from campaigns.entry_lists import clean, meeting
 from campaigns.entry_lists.clean import CellError
 from campaigns.entry_lists.dates import DateOrder, OrderProof, birth_date
 from campaigns.entry_lists.mapping import Field, Layout
@@ -147,7 +147,10 @@ class Reader:
         self.first_rejected: Problem | None = None
         self.unknown_statuses: Counter[str] = Counter()
         """Words of the status column that the mapping does not know, each of which holds its entrant."""
-        self._layout, self._facts, self._order = layout, facts, order
+        self.meetings: Counter[str] = Counter()
+        """How many rows name the meeting so."""
+        self._meeting = meeting.column(layout.headings, layout.read)
+        self._layout, self.facts, self._order = layout, facts, order
         self._today = today
         self._race_names: dict[str, RaceFacts] = {}
         self._unknown_waves: set[tuple[int, str]] = set()
@@ -159,7 +162,10 @@ class Reader:
             self.rows += 1
             self._row = row
             try:
-                yield self._entry(self._cells(row))
+                cells = self._cells(row)
+                if self._meeting is not None:
+                    self.meetings[cells[self._meeting][: meeting.LONGEST]] += 1
+                yield self._entry(cells)
             except _RowError:
                 self.rejected += 1
                 self.first_rejected = self.first_rejected or self.problems[-1]
@@ -182,7 +188,7 @@ class Reader:
         if not first_name:
             raise self._reject_field(Field.FIRST_NAME, "is blank", "fill in the name")
         born = self._birth_date(cells, race)
-        minor = race.for_children or (born is not None and born > self._facts.adult_from)
+        minor = race.for_children or (born is not None and born > self.facts.adult_from)
         phone = self._optional(cells, Field.PHONE, clean.phone)
         # A child's own number must not be kept: the list does not say whose this is.
         mobile, mobile_ok = phone if phone and not minor else (None, False)
@@ -212,7 +218,7 @@ class Reader:
         cell = self._cell(cells, Field.RACE)
         if cell not in self._race_names:
             self._race_names[cell] = self._required(
-                Field.RACE, lambda: match_race(clean.text(cell), self._facts.races)
+                Field.RACE, lambda: match_race(clean.text(cell), self.facts.races)
             )
         return self._race_names[cell]
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from campaigns import audit, clock
 from campaigns.entry_lists import apply as applying
-from campaigns.entry_lists import remembered, staging
+from campaigns.entry_lists import meeting, remembered, staging
 from campaigns.entry_lists.dates import DateOrder
 from campaigns.entry_lists.diff import Diff, compare
 from campaigns.entry_lists.entries import EventFacts, Problem, Reader, prove_dates
@@ -46,6 +46,8 @@ class Import:
     layout: Layout
     unknown_statuses: dict[str, int]
     """Words of the status column that hold an entrant because nobody knows them, and in how many rows."""
+    says_it_is_for: str = ""
+    """The meeting that the list names, where that is another than this event."""
 
     @property
     def not_read(self) -> list[str]:
@@ -98,7 +100,8 @@ def import_list(
         def result(diff: Diff) -> Import:
             rejected = reader.rejected + len(left_out)
             unknown = dict(reader.unknown_statuses)
-            return Import(layout.mapping.source, reader.rows, rejected, diff, problems, layout, unknown)
+            said = meeting.another(reader.meetings, event.name, event.date.year, reader.facts.races)
+            return Import(layout.mapping.source, reader.rows, rejected, diff, problems, layout, unknown, said)
 
         def compared() -> Import:
             return result(compare(event, layout, word))

@@ -97,6 +97,13 @@ def confirm(upload: ListUpload, digest: str, who: str) -> bool:
     return bool(seen.update(state=UploadState.CONFIRMED, confirmed_by=who, tries=0, problem=""))
 
 
+def says_it_is_for(upload: ListUpload) -> str:
+    """The other meeting that the list names; empty where there is none, or somebody brought such a list in before."""
+    said = str(upload.result.get("says_it_is_for", ""))
+    known = ListUpload.objects.filter(event_id=upload.event_id, state=UploadState.DONE)
+    return "" if said and known.filter(result__says_it_is_for=said).exists() else said
+
+
 def drop(upload: ListUpload) -> bool:
     """Somebody's no: the file goes. False when it has been brought in already, or is being brought in."""
     turn = ListUpload.objects.filter(
@@ -209,6 +216,7 @@ def _note(upload: ListUpload, state: UploadState, done: Import, **more: Any) -> 
         "more_problems": max(0, len(found) - MOST_PROBLEMS),
         "not_read": done.not_read,
         "unknown_statuses": statuses,
+        "says_it_is_for": done.says_it_is_for,
     }
     _set(upload, state=state, result=result, digest=done.diff.digest, **more)
 

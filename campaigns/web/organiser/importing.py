@@ -19,7 +19,7 @@ from campaigns.entry_lists import uploads
 from campaigns.entry_lists.mapping import REQUIRED, Field
 from campaigns.entry_lists.mapping_files import NEVER_READ, from_document
 from campaigns.entry_lists.sheet import ListError
-from campaigns.models import AuditEntry, Entrant, ListUpload
+from campaigns.models import AuditEntry, Entrant, Event, ListUpload
 from campaigns.models.words import UploadState
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.showing import fragment, show
@@ -161,15 +161,22 @@ class Columns(forms.Form):
 
 
 class Confirm(forms.Form):
-    """A yes to what was shown; one more where many would be withdrawn."""
+    """A yes to what was shown; one more where many would be withdrawn, or the list names another event."""
 
     digest = forms.CharField(widget=forms.HiddenInput)
-    drop = forms.BooleanField(required=False)
 
-    def __init__(self, upload: ListUpload, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, upload: ListUpload, event: Event, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         absent, standing = upload.result["beside"]["absent"], upload.result["standing"]
         self.initial["digest"] = upload.digest
+        self.another = uploads.says_it_is_for(upload)
+        if self.another:
+            self.fields["meant"] = forms.BooleanField(
+                label=f"Yes, this list is for {event.name}",
+                error_messages={
+                    "required": f"Say that this list is for {event.name}, or choose another file."
+                },
+            )
         if absent and absent > standing * LARGEST_DROP:
             self.fields["drop"] = forms.BooleanField(
                 label=f"Yes, withdraw {absent:,} of {standing:,} entrants: this is the whole list",
@@ -177,8 +184,6 @@ class Confirm(forms.Form):
                     "required": "Say that this is the whole list, or read it again as one that is not complete."
                 },
             )
-        else:
-            del self.fields["drop"]
 
 
 @require_safe
@@ -259,7 +264,7 @@ def _decide_pairs(request: HttpRequest, member: Member, upload: ListUpload) -> H
 def _confirm(request: HttpRequest, member: Member, upload: ListUpload) -> HttpResponse:
     if upload.state != UploadState.COMPARED:
         return redirect("list", member.event.slug, upload.token)
-    form = Confirm(upload, request.POST)
+    form = Confirm(upload, member.event, request.POST)
     if not form.is_valid():
         return _shown(request, member, upload, confirm=form)
     if not uploads.confirm(upload, form.cleaned_data["digest"], member.who):
@@ -300,7 +305,7 @@ def _shown(request: HttpRequest, member: Member, upload: ListUpload, **sent: for
     if upload.state in (UploadState.UNCLEAR, UploadState.COMPARED):
         drawn["columns"] = Columns(upload, auto_id="%s")
     if upload.state == UploadState.COMPARED:
-        drawn["confirm"] = Confirm(upload)
+        drawn["confirm"] = Confirm(upload, member.event)
     return show(
         request, member, "list.html", status=422 if sent else 200, upload=upload, forms=drawn | sent,
         pairs=_pairs(upload), wrong=bool(sent),

@@ -208,6 +208,26 @@ def test_a_list_of_another_race_is_told_once_with_what_to_do(browser: Client, ev
     assert "nothing to bring in" in text_of(browser.get(f"/e/{event.slug}/entrants/lists"))
 
 
+def test_a_list_for_another_event_is_asked_about_once(browser: Client, event: Event) -> None:
+    other = rows(3).replace("\nRun,", "\nDorking Ten 2026,")
+    path = send(browser, event, other)["Location"]
+    work()
+    page = text_of(browser.get(path))
+    assert "This list says it is for “Dorking Ten 2026”" in page
+    assert f"Yes, this list is for {event.name}" in page
+    digest = ListUpload.objects.get().digest
+    refused = browser.post(path, {"act": "confirm", "digest": digest})
+    assert f"Say that this list is for {event.name}, or choose another file." in text_of(refused)
+    work()
+    assert not Entrant.objects.exists()
+    browser.post(path, {"act": "confirm", "digest": digest, "meant": "on"})
+    work()
+    assert Entrant.objects.count() == 3
+    again = send(browser, event, other.replace("Ann0", "Bea"))["Location"]
+    work()
+    assert "This list says it is for" not in text_of(browser.get(again))
+
+
 def test_an_unknown_wave_is_cured_on_the_page_of_the_event(browser: Client, event: Event) -> None:
     path = send(browser, event, rows(3, wave="Pen 9"))["Location"]
     work()
