@@ -54,7 +54,8 @@ def work() -> None:
 def test_a_list_goes_from_the_file_to_the_entrants(browser: Client, event: Event) -> None:
     path = send(browser, event)["Location"]
     waiting = browser.get(path)
-    assert "The list is read" in text_of(waiting)
+    assert "Reading the list…" in text_of(waiting)
+    assert "being read" in text_of(browser.get(f"/e/{event.slug}/entrants/lists"))
     assert "http-equiv" in waiting.content.decode()
     work()
     assert "This list is not known yet" in text_of(browser.get(path))
@@ -72,6 +73,7 @@ def test_a_list_goes_from_the_file_to_the_entrants(browser: Client, event: Event
     assert not Entrant.objects.exists()
     browser.post(path, {"act": "confirm", "digest": ListUpload.objects.get().digest})
     assert not Entrant.objects.exists()
+    assert "Bringing in the list…" in text_of(browser.get(path))
     work()
     assert "Brought in by robin.ashdown@example.org" in text_of(browser.get(path))
     assert Entrant.objects.filter(status="confirmed").count() == 40
