@@ -22,6 +22,7 @@ MARKS = {
     "done": "M-4 .2-1.3 3.2 4-3.4",
     "sending": "M-3.6 0H3.2M.4-3 3.4 0 .4 3",
     "paused": "M-1.9-3.6V3.6M1.9-3.6V3.6",
+    "passed": "M-3.2 0H3.2",
     "missed": "M-3.2-3.2 3.2 3.2M3.2-3.2-3.2 3.2",
 }
 """What stands in the badge of each state, round its middle. A draft and a step that is off have none."""

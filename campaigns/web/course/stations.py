@@ -17,6 +17,7 @@ STATE_WORDS = {
     "sending": "sending",
     "done": "sent",
     "paused": "paused",
+    "passed": "passed",
     "missed": "missed",
     "off": "off",
 }
@@ -24,6 +25,7 @@ STATE_WORDS = {
 
 STATE_MEANINGS = {
     "waiting": "waiting for approval",
+    "passed": "passed before you began, so nobody gets it",
     "missed": "missed: reaches nobody",
     "off": "switched off",
 }

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.urls import reverse
 
-from campaigns import content, preview, readers, seen
+from campaigns import content, preview, readers, rendering, seen
 from campaigns.accounts.members import Member
 from campaigns.models import Entrant, Step, Version
 from campaigns.models.words import Channel
@@ -49,6 +49,8 @@ class Look:
     sentence: str = ""
     shown: dict[str, Any] = field(default_factory=dict)
     frame: str = ""
+    place: str = ""
+    """ "3 of 10", as the line under an email's title counts; empty for what stands outside the plan's course."""
     is_draft: bool = False
     problem: Problem | None = None
     choices: list[Entrant] = field(default_factory=list)
@@ -65,9 +67,9 @@ def look(member: Member, version: Version, step: Step | None, form: Reader) -> L
         return Look(problem=problem_in(error.fault, version.source))
     except preview.PreviewError as error:
         return Look(problem=Problem(str(error)))
-    return Look(
-        reader, seen.sentence(found), seen.words(found), _frame(member, version, reader), version.id is None
-    )
+    frame, station = _frame(member, version, reader), rendering.station_of(step) if step else None
+    place = f"{station.number} of {station.of}" if station else ""
+    return Look(reader, seen.sentence(found), seen.words(found), frame, place, version.id is None)
 
 
 def problem_in(error: content.ContentError, source: str) -> Problem:

@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.core.cache import cache
+from django.db.models import Min
 from django.urls import reverse
 from markupsafe import Markup
 
@@ -19,6 +21,9 @@ from campaigns.models.words import CampaignState, StepKind, StepState
 from campaigns.web import course as picture
 from campaigns.web.organiser import words
 
+NOBODY = ("passed", "missed")
+"""States of steps that nobody gets, whoever is in their audience."""
+
 ALREADY = (StepState.SENDING, StepState.DONE)
 
 
@@ -28,7 +33,7 @@ class StepLook:
 
     step: Step
     state: str
-    """A word of `course.STATE_WORDS`: `missed` for what nobody approved in time."""
+    """A word of `course.STATE_WORDS`: `missed` for what nobody approved in time, `passed` where nobody could have."""
     at: datetime | None
     last: datetime | None
     """The last moment at which it becomes due for anyone."""
@@ -64,8 +69,9 @@ class StepLook:
 
     def _station(self, moment: str, *, was: datetime | None = None, stays: bool = False) -> picture.Station:
         channel: picture.Sign = "sms" if self.step.channel == "sms" else "email"
+        people = None if self.state in NOBODY else self.people
         return picture.Station(
-            self.topic, channel, self.state, self.people, self.at, moment, was, stays, self.href
+            self.topic, channel, self.state, people, self.at, moment, was, stays, self.href
         )
 
 
@@ -98,7 +104,8 @@ def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
     steps = list(campaign.steps.exclude(kind=StepKind.ALERT))
     sizes = people_in(field, {step.audience for step in steps})
     went = _went(steps)
-    looks = [_step(step, field, campaign, now, sizes[step.audience], went.get(step.id)) for step in steps]
+    stand = Stand(campaign, now)
+    looks = [_step(step, field, stand, sizes[step.audience], went.get(step.id)) for step in steps]
     planned = [one for one in looks if one.step.kind == StepKind.PLANNED]
     caught = [one for one in looks if one.step.kind == StepKind.CATCH_UP and one.state != "off"]
     planned.sort(key=lambda one: (one.at or now, one.step.position))
@@ -109,7 +116,8 @@ def one(event: Event, campaign: Campaign, step: Step, now: datetime) -> StepLook
     """One step by itself."""
     field = Field.of(event)
     size = people_in(field, [step.audience])[step.audience]
-    return _step(step, field, campaign, now, size, _went([step]).get(step.id))
+    stand = Stand(campaign, now)
+    return _step(step, field, stand, size, _went([step]).get(step.id))
 
 
 def drawn(event: Event, plan: PlanLook, now: datetime) -> Markup:
@@ -148,17 +156,28 @@ def _went(steps: Sequence[Step]) -> dict[int, int]:
     return {step: tallies.left_here(tally) for step, tally in found.items()}
 
 
-def _step(
-    step: Step, field: Field, campaign: Campaign, now: datetime, size: int, went: int | None
-) -> StepLook:
-    moments = field.moments(step, now) if step.kind == StepKind.PLANNED else None
+@dataclass(frozen=True)
+class Stand:
+    """How the campaign stands, for each of its steps."""
+
+    campaign: Campaign
+    now: datetime
+
+    @cached_property
+    def began(self) -> datetime | None:
+        """When the first of its approvals that still stand was given; asked for once something has passed."""
+        found: datetime | None = self.campaign.steps.aggregate(at=Min("approved_at"))["at"]
+        return found
+
+
+def _step(step: Step, field: Field, stand: Stand, size: int, went: int | None) -> StepLook:
+    moments = field.moments(step, stand.now) if step.kind == StepKind.PLANNED else None
     due = moments.due if moments else []
-    over = bool(moments and moments.last and moments.last <= now)
     done = step.state == StepState.DONE
     stands = step.approved_recipients is not None and step.state not in (StepState.WAITING, StepState.DRAFT)
     return StepLook(
         step,
-        "missed" if done and went == 0 and moments else _state(step, campaign, over=over),
+        _state(step, stand, moments.last if moments else None, due, went),
         min(due, default=None),
         max(due, default=None),
         (done and went)
@@ -168,12 +187,16 @@ def _step(
     )
 
 
-def _state(step: Step, campaign: Campaign, *, over: bool) -> str:
-    if over and step.state not in (*ALREADY, StepState.OFF) and step.first_opened_revision is None:
-        return "missed"
+def _state(
+    step: Step, stand: Stand, latest: datetime | None, due: Sequence[datetime], went: int | None
+) -> str:
+    over = latest is not None and latest <= stand.now
+    never_left = step.state not in (*ALREADY, StepState.OFF) and step.first_opened_revision is None
+    if (over and never_left) or (step.state == StepState.DONE and went == 0 and due):
+        return "passed" if stand.began is None or max(due) <= stand.began else "missed"
     if step.kind == StepKind.CATCH_UP and step.state == StepState.DONE:
         return StepState.APPROVED  # ready for the next late entrant, whoever was the last
-    if step.state == StepState.SENDING and campaign.state == CampaignState.PAUSED:
+    if step.state == StepState.SENDING and stand.campaign.state == CampaignState.PAUSED:
         return "paused"
     return step.state
 

@@ -171,11 +171,24 @@ def test_the_list_tells_all_without_the_picture() -> None:
 
 def test_a_step_whose_time_ran_out_unapproved_is_missed() -> None:
     event = make_event()
-    plan_of(event)
+    live(event).steps.filter(name="tip").update(state="waiting", approved_at=None, approved_hash="")
     with time_machine.travel(AT + timedelta(days=6), tick=False):
         page = course_of(event)
     assert "missed: reaches nobody" in page
-    assert "2 steps wait for approval" in page
+    assert "sign-missed" in page
+
+
+def test_a_step_whose_moment_was_before_anything_was_approved_is_no_fault() -> None:
+    event = make_event()
+    found = plan_of(event)
+    with time_machine.travel(AT + timedelta(days=6), tick=False):
+        page = course_of(event)
+        assert "passed before you began, so nobody gets it" in page
+        assert "Email · passed" in " ".join(page.split())
+        assert "2 steps wait for approval" in page
+        campaign.approve(found, "ann@example.org", [])
+        page += course_of(event)
+    assert "missed" not in page
 
 
 def test_a_pause_shows_at_what_was_being_sent() -> None:

@@ -80,6 +80,12 @@ def test_the_list_takes_as_many_queries_for_many_messages(event, browser):
     assert queries() == few <= 15
 
 
+def test_the_place_in_the_plan_that_an_email_counts_is_explained(event, browser):
+    make_entrant(event)
+    page = browser.get(at(event)).content.decode()
+    assert "“1 of 1” under its title is its place in the plan" in page
+
+
 # Saving
 
 
