@@ -25,7 +25,7 @@ class SmtpChannel:
     a server may have taken the message long before it says so, and who does not wait sends it again (RFC 5321,
     4.5.3.2.6 asks for ten minutes). Opening a connection takes a few `connect_timeout`. After
     `per_connection` transactions a connection is renewed. Further ones are opened only when all are busy and more
-    messages wait; a server that wants no more of them is left with those it has.
+    messages wait, as many at a time as are open; a server that wants no more of them is left with those it has.
 
     Where a message's turn has come when the body before it goes out, its envelope goes behind that body: one
     round trip a mail. Else the envelope alone goes in one write, two round trips: a connection must not idle

@@ -33,7 +33,7 @@ class Pool:
     poll: select.poll = field(default_factory=select.poll)
     idle: list[Connection] = field(default_factory=list)
     busy: set[Connection] = field(default_factory=set)
-    _opening: Future[Connection] | None = None
+    _openings: list[Future[Connection]] = field(default_factory=list)
     _content_until: float = 0.0
 
     def __post_init__(self) -> None:
@@ -75,19 +75,21 @@ class Pool:
         return connection.transactions >= self.per_connection
 
     @property
-    def opening(self) -> bool:
-        return self._opening is not None
-
-    @property
     def may_open(self) -> bool:
-        """Whether one more connection may be asked for: one at a time, and none the server does not want."""
-        count = len(self.idle) + len(self.busy)
-        return not self.opening and count < self.most and (not count or monotonic() >= self._content_until)
+        """Whether one more connection may be asked for: none that the server does not want.
+
+        As many at a time as are open, so that their number doubles with each answer: a server far away would
+        otherwise have sent everything before the last of many is open, and a near one is not overrun.
+        """
+        count, coming = len(self.idle) + len(self.busy), len(self._openings)
+        wanted = count + coming < self.most and coming < max(1, count)
+        return wanted and (not count or monotonic() >= self._content_until)
 
     def open(self) -> None:
         """Begin to open a connection; the poll wakes when it is there or failed."""
-        self._opening = Future()
-        threading.Thread(target=self._open, args=(self._opening,), daemon=True).start()
+        opening: Future[Connection] = Future()
+        self._openings.append(opening)
+        threading.Thread(target=self._open, args=(opening,), daemon=True).start()
 
     def _open(self, opening: Future[Connection]) -> None:
         try:
@@ -99,20 +101,22 @@ class Pool:
 
     def opened(self) -> None:
         """Take in what has been opened. Raises ChannelDown when nothing could be and nothing else is open."""
-        if self._opening is None or not self._opening.done():
-            return
-        opening, self._opening = self._opening, None
         with contextlib.suppress(BlockingIOError):
-            self._bell.recv(16)
-        try:
-            connection = opening.result()
-        except ChannelDown:
-            self._content_until = monotonic() + _CONTENT
-            if not self.idle and not self.busy:
-                raise
-        else:
-            self.poll.register(connection.number, select.POLLIN)
-            self.idle.append(connection)
+            self._bell.recv(4096)
+        ended = [opening for opening in self._openings if opening.done()]
+        self._openings = [opening for opening in self._openings if opening not in ended]
+        refusal = None
+        for opening in ended:
+            try:
+                self._take_in(opening.result())
+            except ChannelDown as down:
+                self._content_until, refusal = monotonic() + _CONTENT, down
+        if refusal and not self.idle and not self.busy and not self._openings:
+            raise refusal
+
+    def _take_in(self, connection: Connection) -> None:
+        self.poll.register(connection.number, select.POLLIN)
+        self.idle.append(connection)
 
     def forget_failure(self) -> None:
         """An opening that failed while nobody was waiting for it says nothing about now."""
@@ -125,8 +129,8 @@ class Pool:
 
     def close(self) -> None:
         """Say goodbye on every connection; what is being opened is dropped when it is there."""
-        if self._opening is not None:
-            self._opening.add_done_callback(_drop)
+        for opening in self._openings:
+            opening.add_done_callback(_drop)
         for connection in self.idle:
             settled(connection, connection.quit())
         for connection in self.busy:

@@ -117,10 +117,17 @@ class TestHowManyAreOpened:
     ) -> None:
         server = smtp(features=PIPELINING, to=slowly())
         server.on("CONNECT", None, None, *[refusal] * 100)
-        outcomes = list(channel_to(server, connections=4).send(emails(30), always))
+        outcomes = list(channel_to(server, connections=8).send(emails(30), always))
         assert summary(outcomes) == {Kind.ACCEPTED: 30}
         assert len({mail.connection for mail in server.mails}) == 2
-        assert server.connections == 3, "it is not asked again at once"
+        assert server.connections == 4, "two were asked for together, and none again at once"
+
+    def test_their_number_doubles_while_they_are_slow_to_open(self, smtp: Start, channel_to: Connect) -> None:
+        server = smtp(features=PIPELINING, to=slowly())
+        server.on("CONNECT", None, None, None, None, *[Say(then="hang")] * 100)
+        outcomes = list(channel_to(server, connections=64, connect_timeout=30).send(emails(120), always))
+        assert summary(outcomes) == {Kind.ACCEPTED: 120}
+        assert server.connections == 8, "with four open, four more are asked for and no fifth"
 
     def test_a_greeting_that_hangs_stalls_nobody(self, smtp: Start, channel_to: Connect) -> None:
         server = smtp(features=PIPELINING, to=slowly(0.005))
