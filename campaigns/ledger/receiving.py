@@ -80,26 +80,26 @@ def _locked(deliveries: list[int]) -> list[_Row]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT id FROM deliveries WHERE id = ANY(%(ids)s)
-            UNION SELECT id FROM deliveries WHERE carrier_id = ANY(%(ids)s) ORDER BY id""",
-            {"ids": deliveries},
+            SELECT id FROM deliveries WHERE id = ANY(%(ids)s::bigint[])
+            UNION SELECT id FROM deliveries WHERE carrier_id = ANY(%(ids)s::bigint[]) ORDER BY id""",
+            {"ids": arrays.numbers(deliveries)},
         )
-        everyone = [row[0] for row in cursor.fetchall()]
+        everyone = arrays.numbers([row[0] for row in cursor.fetchall()])
         cursor.execute(
             """
-            SELECT delivery_id FROM outbox WHERE delivery_id = ANY(%s)
+            SELECT delivery_id FROM outbox WHERE delivery_id = ANY(%s::bigint[])
             ORDER BY delivery_id FOR NO KEY UPDATE""",
             [everyone],
         )
         cursor.execute(
-            "SELECT id FROM deliveries WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [everyone]
+            "SELECT id FROM deliveries WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE", [everyone]
         )
         cursor.execute(
             """
             SELECT d.id, d.state, d.claim, d.latest_at FROM deliveries d
             LEFT JOIN outbox o ON o.delivery_id = d.id
-            WHERE d.id = ANY(%s) AND o.lease_until IS NULL ORDER BY d.id""",
-            [deliveries],
+            WHERE d.id = ANY(%s::bigint[]) AND o.lease_until IS NULL ORDER BY d.id""",
+            [arrays.numbers(deliveries)],
         )
         return [_Row(*row) for row in cursor.fetchall()]
 
@@ -111,8 +111,8 @@ def _reports(deliveries: list[int]) -> dict[int, list[Report]]:
         cursor.execute(
             """
             SELECT delivery, attempt, standing, COALESCE(retry_after, 0), ref FROM receipts
-            WHERE delivery = ANY(%s)""",
-            [deliveries],
+            WHERE delivery = ANY(%s::bigint[])""",
+            [arrays.numbers(deliveries)],
         )
         for delivery, attempt, standing, retry_after, ref in cursor.fetchall():
             found[delivery].append(Report(attempt, Standing(standing), retry_after, ref))

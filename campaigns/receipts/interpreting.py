@@ -10,6 +10,7 @@ from campaigns import circuit, ledger, optout
 from campaigns.channels import twilio_reports
 from campaigns.channels.outcomes import Kind
 from campaigns.channels.twilio_reports import Act
+from campaigns.ledger import arrays
 from campaigns.models import Receipt
 from campaigns.models.words import Channel, Scope, SuppressionReason
 from campaigns.receipts import esp_acts
@@ -22,6 +23,15 @@ FILTERED_SHARE, FILTERED_LEAST = 0.02, 3
 
 BLOCKED_MOST = 2
 """How often a carrier may block texts to a number before nobody writes there again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A report that nobody has thought about yet."""
+
+    receipt: int
+    delivery: int
+    has_code: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +56,41 @@ def interpret(now: datetime) -> bool:
     """
     with transaction.atomic():
         found = _waiting()
-        ledger.fold({delivery for _, delivery in found}, now)
-        ids = [receipt for receipt, _ in found]
-        for coded in _coded(ids):
-            _act(coded, now)
-        esp_acts.act(ids)
-        _mark(ids, now)
+        ledger.fold({waiting.delivery for waiting in found}, now)
+        _act_on([waiting.receipt for waiting in found if waiting.has_code], now)
+        _mark([waiting.receipt for waiting in found], now)
     return len(found) == BATCH
 
 
-def _waiting() -> list[tuple[int, int]]:
+def _act_on(coded: Sequence[int], now: datetime) -> None:
+    """Does what the codes ask for; hardly any report has one."""
+    if not coded:
+        return
+    for report in _coded(coded):
+        _act(report, now)
+    esp_acts.act(coded)
+
+
+def _waiting() -> list[_Waiting]:
     """Served by receipts_waiting, then the outbox's key."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT r.id, r.delivery FROM receipts r
+            SELECT r.id, r.delivery, r.code <> '' FROM receipts r
             WHERE r.interpreted_at IS NULL AND NOT EXISTS (
                 SELECT 1 FROM outbox o WHERE o.delivery_id = r.delivery AND o.lease_until IS NOT NULL)
             ORDER BY r.id LIMIT %s FOR NO KEY UPDATE OF r SKIP LOCKED""",
             [BATCH],
         )
-        return [(receipt, delivery) for receipt, delivery in cursor.fetchall()]
+        return [_Waiting(*row) for row in cursor.fetchall()]
 
 
 def _mark(receipts: Sequence[int], now: datetime) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE receipts SET interpreted_at = %s WHERE id = ANY(%s)", [now, list(receipts)])
+        cursor.execute(
+            "UPDATE receipts SET interpreted_at = %s WHERE id = ANY(%s::bigint[])",
+            [now, arrays.numbers(receipts)],
+        )
 
 
 def _coded(receipts: Sequence[int]) -> list[_Coded]:
