@@ -111,13 +111,21 @@ _NUMBER = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,}")
 _LONGEST_DETAIL = 200
 
 
+def _without(secret: str, words: str) -> str:
+    """Every recipient is another pattern, and making one costs more than all else of a report: it is seldom needed."""
+    if secret.isascii() and words.isascii() and secret.lower() not in words.lower():
+        return words
+    return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "[address]", words, flags=re.IGNORECASE)
+
+
 def scrub(words: str, *private: str) -> str:
     """Return a provider's words as one short printable line without addresses and numbers.
 
     `private` are further words to hide: the recipient, the local part ("User jo.bloggs unknown"), a login.
     """
     for secret in filter(None, private):
-        words = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "[address]", words, flags=re.IGNORECASE)
+        words = _without(secret, words)
     words = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", words))
-    printable = "".join(char if char.isprintable() else " " for char in words)
-    return " ".join(printable.split())[:_LONGEST_DETAIL]
+    if not words.isprintable():
+        words = "".join(char if char.isprintable() else " " for char in words)
+    return " ".join(words.split())[:_LONGEST_DETAIL]

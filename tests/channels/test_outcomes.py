@@ -1,9 +1,12 @@
 """What is stored of a provider's words, and what the channels may not know."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.channels.outcomes import scrub
 from campaigns.channels.smtp_replies import parse_reply
@@ -26,6 +29,22 @@ from campaigns.channels.smtp_replies import parse_reply
 def test_words_are_stored_without_people(words: str, private: tuple[str, ...], stored: str) -> None:
     assert scrub(words, *private).startswith(stored)
     assert "900" not in scrub(words, *private)
+
+
+AMONG_THEM = st.lists(
+    st.sampled_from(["jo", "JO", "Jo.B", "ſ", "S", "K", "k", "é", "É", ".", " ", "-", "x"])
+).map("".join)
+
+
+@given(words=AMONG_THEM, secret=AMONG_THEM.filter(str.strip))
+def test_a_private_word_is_hidden_in_large_letters_and_small(words: str, secret: str) -> None:
+    alone = re.compile(rf"(?<!\w){re.escape(secret)}(?!\w)", re.IGNORECASE)
+    assert scrub(words, secret) == scrub(alone.sub("[address]", words))
+
+
+def test_no_pattern_is_made_for_a_word_that_is_not_there(monkeypatch) -> None:
+    monkeypatch.setattr(re, "sub", lambda *_, **__: pytest.fail("a pattern of its own"))
+    assert scrub("mailbox full", "zoe@example.com", "zoe") == "mailbox full"
 
 
 @pytest.mark.parametrize(
