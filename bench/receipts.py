@@ -1,6 +1,7 @@
 """Reports of a provider, so many a second, while a large send goes on: is any lost, and what does the send lose."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,9 @@ from campaigns.cli.processes import COMMANDS
 
 REPORTED = 5_000
 """Mails of an earlier send that the reports are about."""
+
+TAKERS = {"web": "web", "clock": "interpreting, by the clock", "Postgres": "Postgres"}
+"""Who works for a report, and at what."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,17 @@ def run(entrants: int, rate: float, say: Callable[[str], None]) -> Iterator[Line
     yield Line("refused", "Reports that were not", count - taken, "", "0", within=True)
     yield Line("lost", "Answered for and not stored", taken - stored, "", "0")
     yield Line("waiting", "Not interpreted at the end", waiting, "", "0")
-    for name, words in (("web", "web"), ("clock", "interpreting, by the clock"), ("Postgres", "Postgres")):
-        more = (busy.cpu[name] - quiet.cpu[name]) / max(count, 1)
-        yield Line(f"{name.lower()}_us", f"CPU a report: {words}", more * 1e6, "µs")
+    costs = {name: (busy.cpu[name] - quiet.cpu[name]) / max(count, 1) for name in TAKERS}
+    costs["caller"] = told.cpu / max(count, 1)
+    for name, words in (TAKERS | {"caller": "the caller, elsewhere in truth"}).items():
+        yield Line(f"{name.lower()}_us", f"CPU a report: {words}", costs[name] * 1e6, "µs")
+    each = sum(costs.values())
+    yield Line("report_us", "CPU a report, all told", each * 1e6, "µs")
     yield Line(
-        "caller_us", "CPU a report: the caller, elsewhere in truth", told.cpu / max(count, 1) * 1e6, "µs"
+        "report_cores", f"Of {os.cpu_count()} cores, so many reports take", each * count / told.seconds
     )
+    alone = sum(quiet.cpu.values()) / entrants
+    yield Line("mail_us", "CPU a mail with nobody calling, the mail server aside", alone * 1e6, "µs")
 
 
 def _send(
