@@ -103,7 +103,9 @@ def _texts(one: Look) -> Iterator[Finding]:
     made = one.made
     if several := made.long:
         most = made.most_segments
-        words = f"The text of {_entrants(several)} is too long for one and is paid as up to {most} texts."
+        words = (
+            f"The text of {_entrants(several)} is longer than one text holds: you pay for up to {most} each."
+        )
         yield _finding(one, Severity.WARNING, "segments", words, len(several), several)
     if made.unicode:
         words = f"{made.unicode:,} texts hold a character outside the phones' plain alphabet: then one holds 70 in all."
@@ -121,7 +123,8 @@ def _reach(one: Look, now: datetime) -> Iterator[Finding]:
         elif not late:
             yield _finding(one, Severity.WARNING, "nobody", "It reaches nobody as things stand.")
     if waiting := left_out["minor"]:
-        words = f"{_people(waiting, 'child waits', 'children wait')} for a guardian: say whose addresses theirs are."
+        children = _people(waiting, "child waits", "children wait")
+        words = f"{children} for a guardian: say which parent reads the address in the entry."
         yield _finding(one, Severity.WARNING, "minor", words, waiting)
     if waiting := left_out["held"]:
         words = (

@@ -60,6 +60,11 @@ class StepLook:
         """Whether `people` are those whom an approval saw or who got it, and not simply its audience of today."""
         return self.state == StepState.DONE or (self.step.approved_recipients is not None and not self.waits)
 
+    @property
+    def audience_then(self) -> int | None:
+        """Whom the step was for when it was approved; None where `people` is its audience, or who got it."""
+        return self.step.approved_audience if self.is_approved_count else None
+
     def sign(self) -> Markup:
         return picture.one_sign(self._station(""))
 

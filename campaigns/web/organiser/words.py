@@ -93,16 +93,18 @@ def lasting(seconds: float) -> str:
 
 
 def length(parts: int, units: int, encoding: str) -> str:
-    """ "One text: 156 of 160 characters", "Paid as 2 texts: 200 of 306 characters": how full a text is."""
+    """ "One text: 156 of 160 characters", "You pay for 2 texts: 200 of 306 characters": how full a text is."""
     alone, joined = (160, 153) if encoding == "GSM-7" else (70, 67)
     room = alone if parts == 1 else joined * parts
-    start = "One text" if parts == 1 else f"Paid as {parts} texts"
+    start = "One text" if parts == 1 else f"You pay for {parts} texts"
     return f"{start}: {units:,} of {room:,} characters"
 
 
 def texts(number: int, paid: int) -> str:
-    """ "366 texts", "366 texts, paid as 732": the second figure where long texts count more than once."""
-    return count(number, "text") + (f", paid as {paid:,}" if paid != number else "")
+    """ "366 texts", "366 texts (you pay for 732: long ones count as several)"."""
+    return count(number, "text") + (
+        f" (you pay for {paid:,}: long ones count as several)" if paid != number else ""
+    )
 
 
 def _within_a_day(minutes: int) -> str:

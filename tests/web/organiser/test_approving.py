@@ -88,7 +88,7 @@ def test_nothing_chosen_is_told(approver: Client, event: Event) -> None:
 
 def test_a_look_is_asked_for_run_and_shown(approver: Client, event: Event) -> None:
     page = read(approver, ask(approver, event, "tip", "race-morning"))
-    for words in ("Nothing stands in the way of 2 steps.", "3 people of 3", "Tue 3 Aug 2027, 10:00",
+    for words in ("Nothing stands in the way of 2 steps.", "3 of 3 entrants", "Tue 3 Aug 2027, 10:00",
                   "EXAMPLE REVIEWER", "3 emails and 3 texts", "the first leaves on Tuesday at 10:00",
                   "Approve these 2 steps"):  # fmt: skip
         assert words in page
@@ -303,7 +303,7 @@ def test_a_look_after_a_move_counts_nobody_twice(approver: Client, event: Event)
     queue(step, Entrant.objects.all()[:2])
     Delivery.objects.update(state="sent")
     page = read(approver, ask(approver, event, "tip"))
-    assert "1 person of 3" in page
+    assert "1 of 3 entrants" in page
     assert "went to 2 before, who do not get it again" in page
     assert "1 email: the first leaves on Tuesday" in page
 

@@ -163,8 +163,8 @@ def test_the_list_tells_all_without_the_picture() -> None:
     plan_of(event)
     page = course_of(event)
     listed = page[page.index('<ol class="stations') : page.index("</ol>")]
-    for words in ("Tip", "Tue 3 Aug 2027, 10:00", "in 4 days", "Email to 1 person", "waiting for approval",
-                  "Race morning", "Text to 1 person", "Race day, Sun 19 Sep 2027"):  # fmt: skip
+    for words in ("Tip", "Tue 3 Aug 2027, 10:00", "in 4 days", "Email for 1 entrant", "waiting for approval",
+                  "Race morning", "Text for 1 entrant", "Race day, Sun 19 Sep 2027"):  # fmt: skip
         assert words in listed
     assert listed.index("Tip") < listed.index("Race morning") < listed.index("Race day, ")
 
@@ -202,10 +202,10 @@ def test_a_pause_shows_at_what_was_being_sent() -> None:
 def test_an_approved_count_stays_while_the_audience_grows() -> None:
     event = make_event()
     found = live(event)
-    found.steps.filter(name="tip").update(approved_recipients=366)
+    found.steps.filter(name="tip").update(approved_recipients=366, approved_audience=437)
     make_entrant(event)
     page = course_of(event)
-    assert "Email to 366 people ·" in page
+    assert "Email to 366 of 437 entrants ·" in page
 
 
 def test_a_step_that_was_too_late_for_everybody_is_not_called_sent() -> None:
@@ -251,9 +251,9 @@ def test_who_comes_in_is_counted_at_once() -> None:
     load(event, *TWO)
     browser = owner(event)
     entrants(event, 2, race="10k")
-    assert "Email to 2 people as things stand" in course_of(event, browser)
+    assert "Email for 2 entrants" in course_of(event, browser)
     entrants(event, 1, race="10k")
-    assert "Email to 3 people as things stand" in course_of(event, browser)
+    assert "Email for 3 entrants" in course_of(event, browser)
 
 
 def test_the_course_asks_as_little_of_the_database_for_many_steps_as_for_few(

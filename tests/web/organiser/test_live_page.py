@@ -56,6 +56,8 @@ def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> N
     sending(event, people=30)
     said = text_of(editor(event))
     assert "3 messages wait to leave" in said
+    assert "Tip email, for 30 entrants" in said
+    assert "Everyone whom a step is for is counted once" in said
     assert "they have not agreed to it" in said
     assert "a child without a guardian's address" in said
     assert "in doubt: handed over, and the answer was lost" in said
@@ -71,7 +73,8 @@ def test_what_has_just_left_waits_no_more_and_an_opening_for_nobody_is_not_shown
     with time_machine.travel(DUE, tick=False):
         said = text_of(editor(event))
     assert "Nothing waits to leave any more" in said
-    assert "60 a minute" in said
+    assert "finished" in said
+    assert "60 a minute" not in said
     assert "Later" not in said
 
 

@@ -9,9 +9,9 @@ from campaigns.web.organiser import words
     ("parts", "units", "encoding", "said"),
     [
         (1, 156, "GSM-7", "One text: 156 of 160 characters"),
-        (2, 200, "GSM-7", "Paid as 2 texts: 200 of 306 characters"),
+        (2, 200, "GSM-7", "You pay for 2 texts: 200 of 306 characters"),
         (1, 70, "UCS-2", "One text: 70 of 70 characters"),
-        (3, 150, "UCS-2", "Paid as 3 texts: 150 of 201 characters"),
+        (3, 150, "UCS-2", "You pay for 3 texts: 150 of 201 characters"),
     ],
 )
 def test_how_full_a_text_is(parts, units, encoding, said):
@@ -21,4 +21,4 @@ def test_how_full_a_text_is(parts, units, encoding, said):
 def test_texts_that_count_more_than_once_say_so():
     assert words.texts(366, 366) == "366 texts"
     assert words.texts(1, 1) == "1 text"
-    assert words.texts(366, 732) == "366 texts, paid as 732"
+    assert words.texts(366, 732) == "366 texts (you pay for 732: long ones count as several)"
