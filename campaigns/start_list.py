@@ -14,8 +14,12 @@ from django.core.cache import cache
 from django.db import connection
 
 from campaigns import addresses, clock, people, revision
+from campaigns.audience import MINOR_SQL
 from campaigns.entry_lists import clean
 from campaigns.models import Event
+
+MINUTE = 60
+"""Seconds."""
 
 PAGE = 50
 """Entrants on one page."""
@@ -64,6 +68,8 @@ class RaceCount:
 
     race: str
     confirmed: int
+    unguarded: int
+    """Those of the confirmed who are children and wait for somebody to name a guardian."""
     held: int
     withdrawn: int
 
@@ -124,34 +130,51 @@ def counts(event: Event) -> list[RaceCount]:
     """Each race with its entrants, in the order of their starts."""
     counted = _by_race(event)
     return [
-        RaceCount(race.name, *counted.get(race.pk, (0, 0, 0))) for race in event.races.order_by("start", "id")
+        RaceCount(race.name, *counted.get(race.pk, (0, 0, 0, 0)))
+        for race in event.races.order_by("start", "id")
     ]
 
 
-def _by_race(event: Event) -> dict[int, tuple[int, int, int]]:
-    """Confirmed, held and withdrawn by race: counted once for each revision of the event's people."""
+def _by_race(event: Event) -> dict[int, tuple[int, int, int, int]]:
+    """Confirmed, unguarded, held and withdrawn by race: counted once for each revision of the event's people."""
     stamp = revision.stamp(event, clock.now())
     if not stamp:
         return _counted(event)
-    key = f"entrants-by-race-{stamp}"
-    held: dict[int, tuple[int, int, int]] | None = cache.get(key)
+    key = f"entrants-of-races-{stamp}"
+    held: dict[int, tuple[int, int, int, int]] | None = cache.get(key)
     if held is None:
         held = _counted(event)
         cache.set(key, held)
     return held
 
 
-def _counted(event: Event) -> dict[int, tuple[int, int, int]]:
+def _counted(event: Event) -> dict[int, tuple[int, int, int, int]]:
     """One pass over the event's entrants, by entrants_by_event."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT race_id, count(*) FILTER (WHERE status = 'confirmed'), count(*) FILTER (WHERE status = 'held'),
-                count(*) FILTER (WHERE status = 'withdrawn')
-            FROM entrants WHERE event_id = %s AND erased_at IS NULL GROUP BY race_id""",
+            f"""
+            SELECT e.race_id, count(*) FILTER (WHERE status = 'confirmed'),
+                count(*) FILTER (WHERE status = 'confirmed' AND {MINOR_SQL} AND g.entrant_id IS NULL),
+                count(*) FILTER (WHERE status = 'held'), count(*) FILTER (WHERE status = 'withdrawn')
+            FROM entrants e JOIN races r ON r.id = e.race_id JOIN events ev ON ev.id = e.event_id
+                LEFT JOIN guardians g ON g.entrant_id = e.id
+            WHERE e.event_id = %s AND erased_at IS NULL GROUP BY e.race_id""",
             [event.pk],
         )
-        return {race: (confirmed, held, withdrawn) for race, confirmed, held, withdrawn in cursor.fetchall()}
+        return {race: counts for race, *counts in cursor.fetchall()}
+
+
+def waiting_count(event: Event) -> int:
+    """How many get nothing until a person acts: counted once a minute while nobody changes."""
+    stamp = revision.stamp(event, clock.now())
+    if not stamp:
+        return len(people.waiting(event))
+    key = f"entrants-waiting-{stamp}"
+    held: int | None = cache.get(key)
+    if held is None:
+        held = len(people.waiting(event))
+        cache.set(key, held, MINUTE)
+    return held
 
 
 def waiting(event: Event) -> Found:

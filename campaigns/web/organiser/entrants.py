@@ -37,7 +37,8 @@ def entrants(request: HttpRequest, member: Member) -> HttpResponse:
     return show(
         request, member, "entrants.html", form=Search(initial={"q": text}, auto_id="%s"), text=text, found=found,
         listed=listed, races=races, most=start_list.MOST_FOUND,
-        confirmed=sum(race.confirmed for race in races), held=sum(race.held for race in races),
+        confirmed=sum(race.confirmed for race in races), who_waits=start_list.waiting_count(member.event),
+        held=sum(race.held for race in races),
         withdrawn=sum(race.withdrawn for race in races),
     )  # fmt: skip
 
@@ -52,4 +53,5 @@ def _listed(request: HttpRequest, member: Member) -> start_list.Page:
 @page(Power.SEE)
 def waiting(request: HttpRequest, member: Member) -> HttpResponse:
     """`/e/<slug>/entrants/waiting`: who gets nothing until a person acts, and what they wait for."""
-    return show(request, member, "entrants_waiting.html", found=start_list.waiting(member.event))
+    found = start_list.waiting(member.event)
+    return show(request, member, "entrants_waiting.html", found=found, who_waits=found.count)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import groupby
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from campaigns import clock
+from campaigns import clock, start_list
+from campaigns import messages as stock
+from campaigns.accounts.powers import Power, powers_of
+from campaigns.messages import Signing
 from campaigns.models import Event, Membership, User
-from campaigns.models.words import CampaignState
-from campaigns.web.organiser import door, words
+from campaigns.models.words import CampaignState, Role
+from campaigns.web.organiser import door, plan_look, words
 from campaigns.web.organiser.showing import days_to_go, show_person
 
 
@@ -25,11 +29,36 @@ def events(request: HttpRequest, user: User) -> HttpResponse:
         .order_by("event__date", "event_id", "role")
     )
     rows = [
-        (event, days_to_go(event, now), _standing(event), [one.role for one in roles])
+        (event, days_to_go(event, now), _standing(event), held, _waiting(event, held, now))
         for event, roles in groupby(found, key=lambda one: one.event)
+        for held in [[Role(one.role) for one in roles]]
     ]
     rows.sort(key=lambda row: (row[1] < 0, abs(row[1])))
     return show_person(request, user, "events.html", rows=rows)
+
+
+def _waiting(event: Event, roles: list[Role], now: datetime) -> list[tuple[str, str]]:
+    """What waits at this event for somebody with these roles: the page to go to, and words."""
+    powers, found = powers_of(roles), []
+    if event.cancelled_at or days_to_go(event, now) < 0:
+        return []
+    if Power.APPROVE in powers and (steps := plan_look.waiting_count(event, now)):
+        waits = words.count(steps, "step waits", "steps wait")
+        found.append(("approve", f"{waits} for your approval"))
+    if Power.REVIEW in powers and (unsigned := _unsigned(event, now)):
+        waits = words.count(unsigned, "message waits", "messages wait")
+        found.append(("messages", f"{waits} for your sign-off"))
+    if Power.EDIT in powers and (people := start_list.waiting_count(event)):
+        waits = words.count(people, "entrant waits", "entrants wait")
+        found.append(("entrants-waiting", f"{waits} for somebody"))
+    return found
+
+
+def _unsigned(event: Event, now: datetime) -> int:
+    """How many messages that something sends have no sign-off that stands."""
+    today = now.astimezone(event.zone).date()
+    used = [row for row in stock.overview(event) if row.steps or row.alerts]
+    return sum(row.signing(today) in (Signing.MISSING, Signing.ENDED) for row in used)
 
 
 def _standing(event: Event) -> str:

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from campaigns import audit
+from campaigns import audit, start_list
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.entry_lists import uploads
@@ -194,7 +194,7 @@ def lists(request: HttpRequest, member: Member) -> HttpResponse:
     brought = AuditEntry.objects.filter(event=member.event.slug, act="entrants.import").order_by("-id")
     return show(
         request, member, "lists.html", waiting=waiting.defer("body").order_by("-id"),
-        brought=list(brought[:SHOWN_IMPORTS]),
+        brought=list(brought[:SHOWN_IMPORTS]), who_waits=start_list.waiting_count(member.event),
     )  # fmt: skip
 
 

@@ -117,6 +117,18 @@ def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
     return PlanLook(planned, caught[0] if caught else None, _alerts(campaign))
 
 
+def waiting_count(event: Event, now: datetime) -> int:
+    """How many steps of the event ask for approval, without counting anybody."""
+    campaign = Campaign.objects.filter(event=event).exclude(state__in=["stopped", "done"]).first()
+    if campaign is None:
+        return 0
+    asking = campaign.steps.exclude(kind=StepKind.ALERT).filter(
+        state__in=[StepState.DRAFT, StepState.WAITING]
+    )
+    field, stand, steps = Field.of(event), Stand(campaign, now), list(asking)
+    return sum(_step(step, field, stand, 0, None).waits for step in steps)
+
+
 def one(event: Event, campaign: Campaign, step: Step, now: datetime) -> StepLook:
     """One step by itself."""
     field = Field.of(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -18,7 +18,7 @@ from web.organiser.plans import TWO, plan_of
 
 from campaigns import campaign, tallies
 from campaigns.accounts import members
-from campaigns.models import Campaign, Event, Race, Tally
+from campaigns.models import Campaign, Event, Race, SignOff, Tally
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -270,6 +270,27 @@ def test_the_course_asks_as_little_of_the_database_for_many_steps_as_for_few(
             course_of(event, browser)
         with django_assert_max_num_queries(13):  # the audiences are counted once while nobody comes in
             course_of(event, browser)
+
+
+def test_the_list_of_events_leads_to_what_waits_for_somebody() -> None:
+    event, over = make_event(), make_event("over")
+    plan_of(event)
+    plan_of(over)
+    campaign.stop(Campaign.objects.get(event=over))
+    SignOff.objects.update(revoked_at=AT, revoked_by="ann@example.org")
+    make_entrant(event, birth_date=date(2019, 1, 1))
+    waits = {
+        Role.APPROVER: [("approve", "3 steps wait for your approval")],
+        Role.REVIEWER: [("messages/", "2 messages wait for your sign-off")],
+        Role.EDITOR: [("entrants/waiting", "1 entrant waits for somebody")],
+        Role.VIEWER: [],
+    }
+    for role, links in waits.items():
+        user = make_user(event, role)
+        members.give(user, over, Role.APPROVER)
+        page = browser_of(user).get("/events/").content.decode()
+        found = re.findall(r'<a class="way" href="/e/([^"]+)">([^<]+)</a>', page)
+        assert found == [(f"{event.slug}/{place}", said) for place, said in links]
 
 
 def test_the_list_of_events_says_how_each_stands() -> None:

@@ -53,6 +53,21 @@ def test_one_who_is_found_alone_is_shown_at_once() -> None:
     assert answer["Location"] == of(zoe)
 
 
+def test_who_waits_is_counted_at_the_tab_and_beside_the_race() -> None:
+    event = an_event()
+    entrants(event, 3)
+    entrants(event, 2, race="kids", born=None)
+    browser = editor(event)
+    page = shown(browser, f"/e/{event.slug}/entrants")
+    assert "Waiting for you (2)" in page
+    assert "2 get nothing, or not everything, until somebody acts: see who" in page
+    assert "Kids Race 2 2 0 0" in page
+    for other in ("entrants/lists", "entrants/waiting"):
+        assert "Waiting for you (2)" in shown(browser, f"/e/{event.slug}/{other}")
+    browser.post(of(Entrant.objects.filter(race__slug="kids")[0], "/guardian"), {"name": "Pat"})
+    assert "Waiting for you (1)" in shown(browser, f"/e/{event.slug}/entrants")
+
+
 def test_several_are_listed_and_nobody_is_said_so() -> None:
     event = an_event()
     entrant(event, first_name="Zoë", last_name="Quill")
@@ -78,7 +93,7 @@ def test_the_list_takes_as_many_queries_for_many_as_for_few(
     event = an_event()
     entrants(event, count)
     browser = editor(event)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         browser.get(f"/e/{event.slug}/entrants")
     for words in ("runner", "runner@example.o", "07700 900123"):
         with django_assert_max_num_queries(7):
