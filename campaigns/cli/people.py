@@ -1,4 +1,4 @@
-"""`aidstation entrants guardian|hold|release|mark`: what is done to entrants by hand, one bib or many."""
+"""`aidstation entrants guardian|guardians|hold|release|mark`: what is done to entrants by hand, one bib or many."""
 
 from __future__ import annotations
 
@@ -62,6 +62,34 @@ def guardian(
         output.print_json({"entrant": entrant.id, "address": "kept" if keep_address else "replaced"})
     else:
         click.echo(f"Messages for {_called(entrant)} go to {name}{_not_texted(contact)}.")
+
+
+@click.command()
+@_event
+@click.option(
+    "--keep-addresses", is_flag=True, required=True, help="The entries' addresses are the guardians'."
+)
+@output.json_option
+@output.as_option
+def guardians(slug: str, keep_addresses: bool, as_json: bool, who: str) -> None:  # noqa: ARG001 - it has to be said
+    """Say of all children who wait for a guardian that the address in the entry is a parent's or guardian's.
+
+    Right only where the entry form asks for such an address of whoever is under 18. Who has no address waits on.
+    """
+    ready.prepare()
+    from django.db import transaction
+
+    from campaigns import audit, people
+
+    event = event_named(slug)
+    with transaction.atomic():
+        named = people.name_all_guardians(event, source=f"said of all by {who}")
+        audit.record(who, "entrants.guardians", event=slug, entrants=named)
+    if as_json:
+        output.print_json({"named": named})
+    else:
+        children = "1 child" if named == 1 else f"{named:,} children"
+        click.echo(f"Messages for {children} go to the addresses in their entries.")
 
 
 @click.command()
@@ -165,7 +193,7 @@ def mark(status: str, bibs: tuple[str, ...], slug: str, file: Path | None, as_js
         click.echo(sentence, err=True)
 
 
-COMMANDS = (guardian, hold, release, mark)
+COMMANDS = (guardian, guardians, hold, release, mark)
 """For the group `entrants`."""
 
 

@@ -61,6 +61,16 @@ def test_guardian_keeps_an_address_that_is_the_guardians(event: Event) -> None:
     assert Entrant.objects.get().email == "zoe@example.com"
 
 
+def test_guardians_says_it_of_all_children_with_an_address(event: Event) -> None:
+    children = [make_entrant(event, **(YOUNG | {"email": f"k{number}@example.com"})) for number in range(2)]
+    make_entrant(event, **(YOUNG | {"email": "", "mobile": ""}))
+    result = run("guardians", "--keep-addresses")
+    assert result.stdout == "Messages for 2 children go to the addresses in their entries.\n"
+    assert set(Guardian.objects.values_list("entrant", flat=True)) == {child.id for child in children}
+    assert AuditEntry.objects.get().detail == {"entrants": 2}
+    assert run("guardians").exit_code == 2
+
+
 def test_guardian_says_when_a_number_cannot_be_texted(event: Event) -> None:
     make_entrant(event, bib="12", **YOUNG)
     assert "by email only" in run("guardian", "12", *PARENT, "--mobile", "01737 123456").stdout

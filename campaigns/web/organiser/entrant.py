@@ -218,7 +218,7 @@ def _shown(request: HttpRequest, member: Member, found: Entrant, **forms_sent: f
     drawn = {
         "hold": Hold(auto_id="hold-%s"),
         "mark": Mark(initial={"race_status": found.race_status or UNKNOWN}, auto_id="mark-%s"),
-        "guardian": NameGuardian(auto_id="guardian-%s"),
+        "guardian": NameGuardian(initial={"name": of_age.name if of_age else ""}, auto_id="guardian-%s"),
     } | forms_sent
     return show(
         request, member, "entrant.html", status=422 if forms_sent else 200, entrant=found, minor=minor, guardian=of_age,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from django import forms
+from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from campaigns import start_list
+from campaigns import audit, people, start_list
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
+from campaigns.web.organiser import words
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.showing import show
 
@@ -49,9 +52,48 @@ def _listed(request: HttpRequest, member: Member) -> start_list.Page:
     )
 
 
+class AllGuardians(forms.Form):
+    """One yes for all children in whose entry an address stands; it counts for as many as were shown."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput)
+    sure = forms.BooleanField(
+        label="Our entry form asks for the address of a parent or guardian when the runner is under 18",
+        error_messages={
+            "required": "Tick this only if it is so; else open each child and name the guardian."
+        },
+    )
+
+
 @require_safe
 @page(Power.SEE)
 def waiting(request: HttpRequest, member: Member) -> HttpResponse:
     """`/e/<slug>/entrants/waiting`: who gets nothing until a person acts, and what they wait for."""
+    return _waiting(request, member)
+
+
+@require_POST
+@page(Power.EDIT)
+def name_guardians(request: HttpRequest, member: Member) -> HttpResponse:
+    """`/e/<slug>/entrants/waiting/guardians`: the addresses in the entries of all children are their guardians'."""
+    form = AllGuardians(request.POST)
+    if not form.is_valid():
+        return _waiting(request, member, form)
+    if form.cleaned_data["seen"] != len(people.with_an_address(member.event)):
+        messages.warning(request, "Others wait than when you looked: nothing was changed yet.")
+        return redirect("entrants-waiting", member.event.slug)
+    with transaction.atomic():
+        named = people.name_all_guardians(member.event, source=f"said of all by {member.who}")
+        audit.record(member.who, "entrants.guardians", event=member.event.slug, entrants=named)
+    children = words.count(named, "child", "children")
+    messages.success(request, f"Messages for {children} go to the addresses in their entries now.")
+    return redirect("entrants-waiting", member.event.slug)
+
+
+def _waiting(request: HttpRequest, member: Member, form: AllGuardians | None = None) -> HttpResponse:
     found = start_list.waiting(member.event)
-    return show(request, member, "entrants_waiting.html", found=found, who_waits=found.count)
+    children = len(people.with_an_address(member.event)) if found.count else 0
+    form = form or AllGuardians(initial={"seen": children})
+    return show(
+        request, member, "entrants_waiting.html", status=422 if form.errors else 200, found=found,
+        who_waits=found.count, children=children, form=form,
+    )  # fmt: skip

@@ -186,6 +186,7 @@ CASES: dict[str, Case] = {
     "message-revoke": Case(of_a_message, posts_only=True, is_page=False),
     "entrants": Case(with_entrants, states=("empty", "one", "many")),
     "entrants-waiting": Case(with_entrants, states=("empty", "many")),
+    "entrants-guardians": Case(posts_only=True, is_page=False),
     "entrant": Case(of_an_entrant, wrong={"reason": ""}),
     "entrant-hold": Case(of_an_entrant, posts_only=True, is_page=False),
     "entrant-release": Case(of_an_entrant, posts_only=True, is_page=False),

@@ -273,6 +273,40 @@ def test_whoever_names_a_guardian_goes_on_to_the_next_who_waits() -> None:
     assert browser.post(of(max_, "/guardian"), {"name": "Pat"})["Location"] == of(max_)
 
 
+def test_all_children_with_an_address_get_a_guardian_by_one_yes() -> None:
+    event = an_event()
+    kids = [entrant(event, race="kids", born=date(2019, 1, 1), email=f"k{n}@example.org") for n in range(3)]
+    lost = entrant(event, race="kids", born=date(2019, 1, 1), email="", mobile="")
+    adult = entrant(event, email="grown@example.org")
+    browser, path = editor(event), f"/e/{event.slug}/entrants/waiting"
+    assert "3 children have an address in their entries" in shown(browser, path)
+    unsure = browser.post(f"{path}/guardians", {"seen": 3})
+    assert unsure.status_code == 422
+    assert "Tick this only if it is so" in unsure.content.decode()
+    assert browser.post(f"{path}/guardians", {"seen": 2, "sure": "on"}).status_code == 302
+    assert not Guardian.objects.exists()
+    answer = browser.post(f"{path}/guardians", {"seen": 3, "sure": "on"}, follow=True)
+    assert "Messages for 3 children go to the addresses" in answer.content.decode()
+    assert set(Guardian.objects.values_list("entrant", flat=True)) == {kid.id for kid in kids}
+    assert "All children at once" not in shown(browser, path)
+    assert "1 entrant gets nothing" in shown(browser, path)
+    assert acts(event) == ["entrants.guardians"]
+    assert {lost.id, adult.id}.isdisjoint(Guardian.objects.values_list("entrant", flat=True))
+
+
+def test_a_guardians_address_can_be_corrected() -> None:
+    event = an_event()
+    child = entrant(event, race="kids", born=date(2019, 1, 1), email="kim@example.org")
+    browser = editor(event)
+    browser.post(of(child, "/guardian"), {"name": "Pat", "email": "pta@example.org"})
+    page = browser.get(of(child)).content.decode()
+    assert "Correct the guardian" in page
+    assert 'value="Pat"' in page
+    browser.post(of(child, "/guardian"), {"name": "Pat", "email": "pat@example.org"})
+    child.refresh_from_db()
+    assert (child.email, child.guardian.name) == ("pat@example.org", "Pat")
+
+
 def test_a_message_to_come_can_be_read_as_they_will_get_it() -> None:
     event, zoe, loaded = story()
     browser = editor(event)
