@@ -27,7 +27,7 @@ def _say(line: str) -> None:
 @bench.command()
 @click.option("--entrants", default=10_000, show_default=True, type=click.IntRange(10, 10_000_000))
 @click.option("--delay-ms", default=0.0, help="Send them once more, to a server so far away.")
-@click.option("--connections", default=32, show_default=True, help="To that one, for each process.")
+@click.option("--connections", default=128, show_default=True, help="To that one, for each process.")
 @output.json_option
 def email(entrants: int, delay_ms: float, connections: int, as_json: bool) -> None:
     """Emails end to end, beside the usual way (one task a recipient) and the mail server's own limit."""

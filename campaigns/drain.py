@@ -28,6 +28,10 @@ SLICE = 2.0
 BLOCK = {Channel.EMAIL: 500, Channel.SMS: 200}
 """Most deliveries in one claim: about what a plain mail server, or Twilio without a rate, takes in half a second."""
 
+EACH_CONNECTION = 8
+"""Emails of a block for each connection, where many are allowed: the first of a block costs a far server two round
+trips, and while the last are on their way the other connections have nothing to do."""
+
 BLOCK_LASTS = 0.5
 """Seconds of a channel's rate that one claim may hold."""
 
@@ -212,7 +216,8 @@ class Drain:
     def _fit(self, sent: int, seconds: float) -> None:
         """The next block is what the mail server takes in half a second: what a slice cuts off was claimed in vain."""
         fitting = int(sent * BLOCK_LASTS / max(seconds, 0.001))
-        self.fitting = max(FEWEST_EMAILS, min(fitting, BLOCK[Channel.EMAIL]))
+        most = max(BLOCK[Channel.EMAIL], EACH_CONNECTION * settings.EMAIL_CONNECTIONS)
+        self.fitting = max(FEWEST_EMAILS, min(fitting, most))
 
     def _prepared(self, claim: ledger.Claim, epoch: int) -> tuple[Step, Block]:
         """The step and its block; when a fault of ours comes in between, the claim is given back at once."""

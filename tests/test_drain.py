@@ -700,6 +700,13 @@ def test_a_block_is_what_the_mail_server_takes_in_half_a_second(sent, seconds, f
     assert sending.fitting == fitting
 
 
+def test_a_block_keeps_many_connections_busy(settings):
+    settings.EMAIL_CONNECTIONS = 128
+    sending = Drain(Channel.EMAIL)
+    sending._fit(500, 0.01)
+    assert sending.fitting == 8 * 128
+
+
 def test_under_a_rate_all_that_is_granted_is_claimed(box, settings, monkeypatch):
     """Blocks under a rate take as long as their slots: taken for the mail server's pace, each next one was smaller
     than its grant, and two thirds of the rate were granted and not used."""
