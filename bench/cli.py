@@ -82,12 +82,13 @@ def sms(count: int, latency_ms: float, rate: float | None, as_json: bool) -> Non
 @bench.command()
 @click.option("--entrants", default=100_000, show_default=True, type=click.IntRange(100, 10_000_000))
 @click.option("--rate", default=500.0, show_default=True, help="Reports a second.")
+@click.option("--email-rate", type=click.FloatRange(0, min_open=True), help="A limit, in mails a second.")
 @output.json_option
-def receipts(entrants: int, rate: float, as_json: bool) -> None:
+def receipts(entrants: int, rate: float, email_rate: float | None, as_json: bool) -> None:
     """Reports of a provider in the middle of a large send: is one lost, and what does the send lose."""
     from bench.receipts import run
 
-    show(list(run(entrants, rate, _say)), as_json=as_json)
+    show(list(run(entrants, rate, email_rate, _say)), as_json=as_json)
 
 
 @bench.command()

@@ -27,9 +27,10 @@ class Send:
     cpu: dict[str, float]
 
 
-def run(entrants: int, rate: float, say: Callable[[str], None]) -> Iterator[Line]:
-    """`rate` is in reports a second."""
+def run(entrants: int, rate: float, email_rate: float | None, say: Callable[[str], None]) -> Iterator[Line]:
+    """`rate` is in reports a second; `email_rate` the most mails a second, as a provider sets it, or None."""
     settings = {"EMAIL_ESP": "postmark", "ESP_WEBHOOK_SECRET": reporting.SECRET}
+    settings |= {"EMAIL_RATE": str(email_rate)} if email_rate else {}
     with sinks.sink() as server, station(EMAIL_URL=server.url, **settings) as aid:
         port = reporting.free_port()
         say(f"Sending {REPORTED:,} mails that will be reported")
