@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from campaigns.entry_lists.clean import CellError
 from campaigns.entry_lists.entries import LONGEST_WORD
-from campaigns.entry_lists.mapping import REQUIRED, Field, Mapping, Status, heading_key
+from campaigns.entry_lists.mapping import REQUIRED, Field, Mapping, Status, heading_key, platform_of
 from campaigns.entry_lists.mapping_files import GRANTS, NEVER_READ, to_document
 from campaigns.entry_lists.races import RaceFacts, match_race
 from campaigns.entry_lists.sheet import Row, Sheet, peek
+from campaigns.entry_lists.sources import SOURCES
 
 # Best first. The attendee's address stands before a plain one, which beside it is the buyer's.
 HEADINGS: dict[Field, tuple[str, ...]] = {
@@ -84,6 +85,9 @@ class Guess:
 
 def guess(sheet: Sheet, races: Collection[RaceFacts]) -> Guess:
     """Guess at an unknown list's mapping from its headings, and the race's column from the first rows too."""
+    platform = platform_of(sheet.headings, SOURCES)
+    if platform:
+        return _guess_from(platform, sheet)
     columns = {wanted: names for wanted in HEADINGS if (names := _headings(sheet, wanted))}
     if Field.RACE in columns:
         columns[Field.RACE] = (_race_heading(sheet, columns[Field.RACE], races),)
@@ -103,6 +107,30 @@ def guess(sheet: Sheet, races: Collection[RaceFacts]) -> Guess:
     consents = [heading for heading in left if _CONSENT.search(heading)]
     missing = [wanted.value for wanted in REQUIRED if wanted not in columns]
     return Guess(mapping, missing, consents, [heading for heading in left if heading not in consents])
+
+
+def _guess_from(platform: Mapping, sheet: Sheet) -> Guess:
+    """A platform's list in which a column has another name: all of the platform that is there, the rest guessed."""
+    there = {heading_key(heading): heading for heading in reversed(sheet.headings) if heading}
+    columns = {
+        wanted: found
+        for wanted, names in platform.columns.items()
+        if (found := tuple(there[key] for name in names if (key := heading_key(name)) in there))
+    }
+    consents = tuple(
+        one for one in platform.consents if any(heading_key(heading) in there for heading in one.headings)
+    )
+    read = {heading for names in columns.values() for heading in names}
+    read |= {there.get(heading_key(heading), "") for one in consents for heading in one.headings}
+    for wanted in REQUIRED:
+        if wanted not in columns and (
+            left := [name for name in _headings(sheet, wanted) if name not in read]
+        ):
+            columns[wanted] = (left[0],)
+            read.add(left[0])
+    missing = [wanted.value for wanted in REQUIRED if wanted not in columns]
+    dropped = [heading for heading in sheet.headings if heading and heading not in read]
+    return Guess(replace(platform, columns=columns, consents=consents), missing, [], dropped)
 
 
 def as_toml(guessed: Guess) -> str:

@@ -118,13 +118,21 @@ class UnknownList(ListError):
     """No source that is known has a list with these headings."""
 
 
+class MissingColumn(UnknownList):
+    """A known platform's list without a column that is needed: it may only be called something else."""
+
+
+def platform_of(headings: tuple[str, ...], sources: Iterable[Mapping]) -> Mapping | None:
+    """The source whose marks stand in a list's headings, whatever else does."""
+    keys = {heading_key(heading) for heading in headings}
+    return next((one for one in sources if all(heading_key(mark) in keys for mark in one.marks)), None)
+
+
 def recognise(headings: tuple[str, ...], sources: Iterable[Mapping]) -> Layout:
     """The source that a list's headings belong to, bound to them. Raises UnknownList: what it needs."""
     known = list(sources)
-    keys = {heading_key(heading) for heading in headings}
-    for mapping in known:
-        if all(heading_key(mark) in keys for mark in mapping.marks):
-            return bind(mapping, headings)
+    if found := platform_of(headings, known):
+        return bind(found, headings)
     needs = "; ".join(f"a {mapping.title} list has {_quoted(mapping.needs)}" for mapping in known)
     if _is_an_entrant(headings):
         raise ListError(
@@ -137,7 +145,7 @@ def recognise(headings: tuple[str, ...], sources: Iterable[Mapping]) -> Layout:
 
 
 def bind(mapping: Mapping, headings: tuple[str, ...]) -> Layout:
-    """Find a mapping's columns in a list. Raises ListError when a required one is missing."""
+    """Find a mapping's columns in a list. Raises MissingColumn."""
     keys = [heading_key(heading) for heading in headings]
     places = {wanted: found for wanted, names in mapping.columns.items() if (found := _places(names, keys))}
     consents = tuple(
@@ -147,9 +155,9 @@ def bind(mapping: Mapping, headings: tuple[str, ...]) -> Layout:
     )
     missing = [mapping.columns[wanted][0] for wanted in REQUIRED if wanted not in places]
     if missing:
-        raise ListError(
+        raise MissingColumn(
             f"This looks like a {mapping.title} list but has no column {_quoted(missing)}: "
-            "export it with that column."
+            "say which column it is, or export the list with it."
         )
     return Layout(mapping, headings, places, consents)
 

@@ -24,7 +24,7 @@ from campaigns.entry_lists.dates import DateOrder, DateOrderError
 from campaigns.entry_lists.entries import causes
 from campaigns.entry_lists.guessing import guess
 from campaigns.entry_lists.imports import Import, NotComplete, facts_of, import_list
-from campaigns.entry_lists.mapping import Mapping, UnknownList, heading_key
+from campaigns.entry_lists.mapping import Mapping, MissingColumn, UnknownList, heading_key
 from campaigns.entry_lists.mapping_files import from_document
 from campaigns.entry_lists.matching import Word
 from campaigns.entry_lists.sheet import ListError
@@ -183,10 +183,11 @@ def _read(upload: ListUpload, path: Path) -> None:
                 word=Word(upload.complete, upload.same, upload.different), confirm=confirm, still=still,
                 progress=progress,
             )  # fmt: skip
-    except UnknownList:
+    except UnknownList as error:
         guessed = guess(sheet, facts_of(upload.event).races)
         columns = _columns(guessed.mapping, sheet.headings) | {"consents": guessed.consents}
-        return _set(upload, state=UploadState.UNCLEAR, columns=columns)
+        problem = str(error) if isinstance(error, MissingColumn) else ""
+        return _set(upload, state=UploadState.UNCLEAR, columns=columns, problem=problem)
     except (NotComplete, DateOrderError):
         used = mapping or guess(sheet, facts_of(upload.event).races).mapping
         _set(upload, columns=_columns(used, sheet.headings) | {"consents": []})

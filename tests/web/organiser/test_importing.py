@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from signed_in import browser_of, make_user
 from web.organiser.lists import UNKNOWN, a_list
 
 from campaigns.entry_lists import uploads
-from campaigns.models import AuditEntry, Entrant, Event, ListUpload
+from campaigns.models import AuditEntry, Consent, Entrant, Event, ListUpload
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +209,31 @@ def test_a_list_of_another_race_is_told_once_with_what_to_do(browser: Client, ev
     assert "take the list of this event, or add the race to it. Races and waves of the event" in page
     assert "Choose another file" in page
     assert "nothing to bring in" in text_of(browser.get(f"/e/{event.slug}/entrants/lists"))
+
+
+def test_a_platforms_list_with_a_renamed_column_is_mapped_by_hand(browser: Client, event: Event) -> None:
+    agrees = "I would like to receive race tips by email"
+    head, *people = (
+        rows(3).replace("Date of Birth", "Born on").replace("Wave\n", f"Wave,{agrees}\n").splitlines()
+    )
+    path = send(browser, event, "\n".join([head, *(f"{line},Yes" for line in people)]))["Location"]
+    work()
+    page = unescape(text_of(browser.get(path)))
+    assert "has no column 'Date of Birth': say which column it is" in page
+    known = ListUpload.objects.get().columns
+    choices = {}
+    for number, heading in enumerate(known["headings"]):
+        allowed = "+".join(known["allowed"].get(heading, []))
+        choices[f"column-{number}"] = f"yes:{allowed}" if allowed else known["read"].get(heading, "")
+    born = known["headings"].index("Born on")
+    assert choices[f"column-{born}"] == ""
+    choices[f"column-{born}"] = "birth date"
+    browser.post(path, {"act": "columns", "dates": "", **choices})
+    work()
+    browser.post(path, {"act": "confirm", "digest": ListUpload.objects.get().digest})
+    work()
+    assert set(Entrant.objects.values_list("source", "birth_date__year")) == {("lets-do-this", 1980)}
+    assert Consent.objects.filter(channel="email", purpose="tips", granted=True).count() == 3
 
 
 def test_a_list_for_another_event_is_asked_about_once(browser: Client, event: Event) -> None:
