@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,16 +166,25 @@ def _counted(event: Event) -> dict[int, tuple[int, int, int, int]]:
 
 
 def waiting_count(event: Event) -> int:
-    """How many get nothing until a person acts: counted once a minute while nobody changes."""
+    """How many get nothing until a person acts."""
+    return _kept("waiting", event, lambda: len(people.waiting(event)))
+
+
+def children_with_an_address(event: Event) -> int:
+    """How many children wait for somebody to say that the address in their entries is a guardian's."""
+    return _kept("children", event, lambda: len(people.with_an_address(event)))
+
+
+def _kept(what: str, event: Event, count: Callable[[], int]) -> int:
+    """Counted once a minute while nobody changes: each is a pass over the event's entrants."""
     stamp = revision.stamp(event, clock.now())
     if not stamp:
-        return len(people.waiting(event))
-    key = f"entrants-waiting-{stamp}"
-    held: int | None = cache.get(key)
-    if held is None:
-        held = len(people.waiting(event))
-        cache.set(key, held, MINUTE)
-    return held
+        return count()
+    found: int | None = cache.get(f"entrants-{what}-{stamp}")
+    if found is None:
+        found = count()
+        cache.set(f"entrants-{what}-{stamp}", found, MINUTE)
+    return found
 
 
 def waiting(event: Event) -> Found:

@@ -91,7 +91,8 @@ def name_guardians(request: HttpRequest, member: Member) -> HttpResponse:
 
 def _waiting(request: HttpRequest, member: Member, form: AllGuardians | None = None) -> HttpResponse:
     found = start_list.waiting(member.event)
-    children = len(people.with_an_address(member.event)) if found.count else 0
+    asked = found.count and member.may(Power.EDIT)
+    children = start_list.children_with_an_address(member.event) if asked else 0
     form = form or AllGuardians(initial={"seen": children})
     return show(
         request, member, "entrants_waiting.html", status=422 if form.errors else 200, found=found,
