@@ -15,6 +15,7 @@ from bench.station import Station, soon, station
 
 if TYPE_CHECKING:
     from campaigns import ledger
+    from campaigns.ledger.marks import Marks
 
 BLOCK = 100
 CLAIMS = 200
@@ -91,10 +92,12 @@ def _opened(aid: Station, slug: str, count: int, *, agreed: bool = True) -> int:
 
 def _measured(aid: Station, slug: str) -> Claims:
     """`CLAIMS` of them, each settled."""
-    step = _opened(aid, slug, BLOCK * CLAIMS)
+    from campaigns.ledger.marks import Marks
+
+    step, marks = _opened(aid, slug, BLOCK * CLAIMS), Marks()
 
     def once() -> tuple[float, float]:
-        took, found = _claimed(step, BLOCK)
+        took, found = _claimed(step, BLOCK, marks)
         begun = time.perf_counter()
         _settle(found)
         return took, time.perf_counter() - begun
@@ -104,7 +107,10 @@ def _measured(aid: Station, slug: str) -> Claims:
 
 def _passed_over(aid: Station, step: int, rows: int) -> Claims:
     """Claims that find nobody they may send to, the largest that a drain makes, until there are no more."""
-    return _repeated(aid, rows // LARGEST, lambda: (_claimed(step, LARGEST)[0], 0.0))
+    from campaigns.ledger.marks import Marks
+
+    marks = Marks()
+    return _repeated(aid, rows // LARGEST, lambda: (_claimed(step, LARGEST, marks)[0], 0.0))
 
 
 def _repeated(aid: Station, count: int, once: Callable[[], tuple[float, float]]) -> Claims:
@@ -124,16 +130,19 @@ def _median(seconds: Sequence[float]) -> float:
     return statistics.median(seconds) * 1000
 
 
-def _claimed(step: int, limit: int) -> tuple[float, "ledger.Claim"]:
+def _claimed(step: int, limit: int, marks: "Marks") -> tuple[float, "ledger.Claim"]:
     """Looks for the step whose turn it is and claims a block, as a drain does; the seconds it took."""
     from campaigns import ledger
     from campaigns.models.words import Channel
 
     now = datetime.now(UTC)
     begun = time.perf_counter()
-    if ledger.next_step(Channel.EMAIL, now) != step:
+    if ledger.next_step(Channel.EMAIL, now, behind=marks.all()) != step:
         raise RuntimeError("It is another step's turn: nothing was measured.")
-    claim = ledger.claim(Channel.EMAIL, step, now, limit=limit, lease=LEASE, holder="bench")
+    claim = ledger.claim(
+        Channel.EMAIL, step, now, limit=limit, lease=LEASE, holder="bench", behind=marks.of(step)
+    )
+    marks.note(step, claim.mark)
     return time.perf_counter() - begun, claim
 
 

@@ -19,6 +19,7 @@ from campaigns.channels.pacing import Grant, Pacing
 from campaigns.channels.smtp import SmtpChannel
 from campaigns.channels.twilio import TwilioChannel
 from campaigns.journal import Answer, Journal, JournalFull
+from campaigns.ledger.marks import Marks
 from campaigns.models import Step
 from campaigns.models.words import Channel
 
@@ -92,6 +93,7 @@ class Drain:
         self.slice_ends = 0.0
         self.served: int | None = None
         """The step that it took from last."""
+        self.marks = Marks()
         self.made: dict[tuple[int, int], tuple[Step, rendering.Message]] = {}
         """Steps and their messages that this slice has read, each under the stop signal's number at that time."""
 
@@ -158,6 +160,7 @@ class Drain:
             return True
         signal = StopSignal()
         self.served, self.in_hand = turn.step, True
+        behind = None if turn.urgent else self.marks.of(turn.step)
         claim = ledger.claim(
             self.channel,
             turn.step,
@@ -165,13 +168,16 @@ class Drain:
             limit=self._limit(turn, grant),
             lease=LEASE,
             holder=self.journal.name,
+            behind=behind,
         )
+        if not turn.urgent:
+            self.marks.note(turn.step, claim.mark)
         if claim.groups:
             self._send(claim, signal, turn.pacing, grant)
         else:
             self.in_hand = False
             circuit.unused(self.channel, allowed, now)
-        return bool(claim.groups or claim.passed_over)
+        return bool(claim.groups or claim.passed_over or behind)
 
     def _block_size(self) -> int:
         return self.fitting if self.channel == Channel.EMAIL else BLOCK[self.channel]
@@ -189,9 +195,18 @@ class Drain:
         """Whose turn it is: an alert's, else the longest due step's."""
         alert = ledger.next_step(self.channel, now, alerts_only=True)
         if alert is not None:
-            return Turn(alert, circuit.alert_allowance(self.channel, now), self.alert_pacing)
-        step = None if self.alerts_only else ledger.next_step(self.channel, now, after=self.served)
+            return Turn(alert, circuit.alert_allowance(self.channel, now), self.alert_pacing, urgent=True)
+        step = None if self.alerts_only else self._planned_step(now)
         return None if step is None else Turn(step, circuit.allowance(self.channel, now), self.pacing)
+
+    def _planned_step(self, now: datetime) -> int | None:
+        """With nothing left behind the marks it is asked again from the front."""
+        behind = self.marks.all()
+        step = ledger.next_step(self.channel, now, after=self.served, behind=behind)
+        if step is None and behind:
+            self.marks.clear()
+            step = ledger.next_step(self.channel, now, after=self.served)
+        return step
 
     def _send(self, claim: ledger.Claim, signal: StopSignal, pacing: Pacing, grant: Grant) -> None:
         """Renders and hands over a block; whatever happens, every row of it is settled, held or released."""
@@ -283,11 +298,15 @@ class Drain:
 
 @dataclass(frozen=True)
 class Turn:
-    """The step whose turn it is, how much of it may be claimed, and the pacing that its kind has."""
+    """The step whose turn it is, how much of it may be claimed, and the pacing that its kind has.
+
+    Nobody waits for an urgent one: what was given back of it is looked for in each claim.
+    """
 
     step: int
     allowed: circuit.Allowance
     pacing: Pacing
+    urgent: bool = False
 
 
 def _words(outcome: Outcome) -> str:

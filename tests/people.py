@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 import scheduler
 from campaigns import addresses, campaign, ledger, rendering, revision, sign_off
+from campaigns.ledger.marks import Mark
 from campaigns.models import (
     Campaign,
     Consent,
@@ -283,9 +284,11 @@ def tick_at(at: datetime) -> scheduler.Due:
         return scheduler.tick(piece=60)
 
 
-def claim_at(at: datetime, step: Step, channel: Channel = Channel.EMAIL, limit: int = 500) -> ledger.Claim:
+def claim_at(
+    at: datetime, step: Step, channel: Channel = Channel.EMAIL, limit: int = 500, behind: Mark | None = None
+) -> ledger.Claim:
     """What a drain would claim of a step at `at`."""
-    return ledger.claim(channel, step.id, at, limit=limit, lease=LEASE, holder="test")
+    return ledger.claim(channel, step.id, at, limit=limit, lease=LEASE, holder="test", behind=behind)
 
 
 def names(claim: ledger.Claim) -> list[list[str]]:

@@ -17,6 +17,7 @@ from people import (
     a_step,
     an_alert,
     an_event,
+    claim_at,
     elsewhere,
     entrant,
     entrants,
@@ -698,6 +699,21 @@ def test_a_block_is_what_the_mail_server_takes_in_half_a_second(sent, seconds, f
     sending = Drain(Channel.EMAIL)
     sending._fit(sent, seconds)
     assert sending.fitting == fitting
+
+
+def test_what_another_gives_back_in_front_of_the_mark_is_sent_in_the_same_slice(box, monkeypatch):
+    loaded, _ = a_send(5)
+    given_back = claim_at(DUE, the_step(loaded), limit=1).fences
+    sending = Drain(Channel.EMAIL)
+    monkeypatch.setattr(sending, "_block_size", lambda: 2)
+    sending.slice_ends = time.monotonic() + 10
+    with time_machine.travel(DUE):
+        sending._block()
+        assert sending.marks
+        ledger.release(given_back)
+        sending.run(10)
+    sending.carrier.close()
+    assert states() == {"sent": 5}
 
 
 def test_a_block_keeps_many_connections_busy(settings):

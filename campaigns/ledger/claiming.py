@@ -1,7 +1,7 @@
 """Claiming: the last moment to ask. What is claimed here is sent, and everything that can forbid it is in the SQL."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -12,7 +12,8 @@ from django.db import connection, transaction
 
 from campaigns import schedule
 from campaigns.audience import MINOR_SQL
-from campaigns.ledger import eligibility, gate
+from campaigns.ledger import arrays, eligibility, gate
+from campaigns.ledger.marks import Mark
 from campaigns.ledger.moments import Field
 from campaigns.models import Step
 from campaigns.models.words import Channel, Per
@@ -60,6 +61,8 @@ class Claim:
     passed_over: int = 0
     revision: int = 0
     """The event's revision that all of this was read at."""
+    mark: Mark | None = None
+    """Where the next claim may begin; None when the queue has no more."""
 
     @property
     def fences(self) -> list[tuple[int, int]]:
@@ -68,29 +71,51 @@ class Claim:
 
 
 def next_step(
-    channel: Channel, now: datetime, *, alerts_only: bool = False, after: int | None = None
+    channel: Channel,
+    now: datetime,
+    *,
+    alerts_only: bool = False,
+    after: int | None = None,
+    behind: Mapping[int, Mark] | None = None,
 ) -> int | None:
     """The live step with due rows on this channel whose turn it is: alerts first, then the longest due.
 
     `after` is the step that whoever asks has served last: other events come before its own, each in its turn, so
     that no event waits until all of a larger one is sent. One probe of outbox_waiting a live step: rows of paused
-    and stopped campaigns are never looked at.
+    and stopped campaigns are never looked at, and of a step with a mark in `behind` only those behind it.
     """
+    params: dict[str, Any] = {"channel": channel, "now": now, "alerts_only": alerts_only, "after": after}
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT s.id FROM {gate.STEPS}
+            SELECT s.id FROM {gate.STEPS} {_MARKED if behind else ""}
             CROSS JOIN LATERAL (
                 SELECT o.due_at FROM outbox o
                 WHERE o.channel = %(channel)s AND o.step_id = s.id AND o.lease_until IS NULL AND o.due_at <= %(now)s
-                ORDER BY o.due_at LIMIT 1) waiting
+                    {_BEHIND_ITS_MARK if behind else ""}
+                ORDER BY o.due_at, o.delivery_id LIMIT 1) waiting
             WHERE {gate.MAY_SEND} AND s.dated_version = ev.plan_version
                 AND (s.kind = 'alert' OR NOT %(alerts_only)s)
             ORDER BY (s.kind = 'alert') DESC, {_EVENT_IN_TURN}, waiting.due_at, s.id LIMIT 1""",
-            {"channel": channel, "now": now, "alerts_only": alerts_only, "after": after},
+            params | _marks(behind or {}),
         )
         row = cursor.fetchone()
     return None if row is None else int(row[0])
+
+
+_MARKED = """LEFT JOIN unnest(%(marked)s::bigint[], %(mark_dues)s::timestamptz[], %(mark_deliveries)s::bigint[])
+    AS mark (step_id, due_at, delivery_id) ON mark.step_id = s.id"""
+
+_BEHIND_ITS_MARK = """AND (o.due_at, o.delivery_id)
+    > (COALESCE(mark.due_at, '-infinity'::timestamptz), COALESCE(mark.delivery_id, 0))"""
+
+
+def _marks(behind: Mapping[int, Mark]) -> dict[str, Any]:
+    return {
+        "marked": arrays.numbers(list(behind)),
+        "mark_dues": [mark.due_at for mark in behind.values()],
+        "mark_deliveries": arrays.numbers([mark.delivery for mark in behind.values()]),
+    }
 
 
 _SERVED = "(SELECT l.event_id FROM steps z JOIN campaigns l ON l.id = z.campaign_id WHERE z.id = %(after)s)"
@@ -101,9 +126,18 @@ _EVENT_IN_TURN = f"""CASE WHEN s.kind <> 'alert' THEN c.event_id <= {_SERVED} EN
 
 
 def claim(
-    channel: Channel, step_id: int, now: datetime, *, limit: int, lease: timedelta, holder: str
+    channel: Channel,
+    step_id: int,
+    now: datetime,
+    *,
+    limit: int,
+    lease: timedelta,
+    holder: str,
+    behind: Mark | None = None,
 ) -> Claim:
     """Claims at most about `limit` due deliveries of a step (a family on one address is never split).
+
+    With `behind` the candidates are those that lie behind this mark in the queue.
 
     Every candidate leaves this statement claimed, skipped, held, moved, or left for the re-dating; none is
     passed over twice. Claims of one step take turns, so that no two of them see half a family each.
@@ -112,7 +146,7 @@ def claim(
         gate.lock(gate.QUEUE, step_id)
         gate.by_index()
         step = Step.objects.select_related("campaign__event").get(id=step_id)
-        statement, params = _statement(step, channel, now)
+        statement, params = _statement(step, channel, now, behind)
         params |= {"limit": limit, "lease": lease, "holder": holder}
         with connection.cursor() as cursor:
             cursor.execute(statement, params)
@@ -124,11 +158,15 @@ def claim(
     ids = [row.delivery for row in claimed]
     if ids:
         logger.info("claimed", extra={"step": step_id, "event_id": step.campaign.event_id, "deliveries": ids})
-    return Claim(step_id, _grouped(claimed), len(rows) - len(claimed), rows[0][-1] if rows else 0)
+    if not rows:
+        return Claim(step_id)
+    *_, revision, mark_due, mark_delivery = rows[0]
+    mark = None if mark_due is None else Mark(_moment(mark_due), mark_delivery)
+    return Claim(step_id, _grouped(claimed), len(rows) - len(claimed), revision, mark)
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    delivery, _, *facts, _ = row
+    delivery, _, *facts, _, _, _ = row
     facts[5:7] = map(_moment, facts[5:7])
     return Claimed(delivery, *facts)
 
@@ -158,7 +196,9 @@ def _ask_for_redating(step_id: int) -> None:
         cursor.execute("UPDATE steps SET dated_version = -1, dating_version = 0 WHERE id = %s", [step_id])
 
 
-def _statement(step: Step, channel: Channel, now: datetime) -> tuple[str, dict[str, Any]]:
+def _statement(
+    step: Step, channel: Channel, now: datetime, behind: Mark | None
+) -> tuple[str, dict[str, Any]]:
     event = step.campaign.event
     quiet = schedule.parse_quiet_hours(step.campaign.quiet_hours)
     quiet_until = schedule.after_quiet(now, quiet, event.zone)
@@ -173,7 +213,9 @@ def _statement(step: Step, channel: Channel, now: datetime) -> tuple[str, dict[s
     verdict = eligibility.verdict(audience, quiet=quiet_until > now)
     # A text with an entrant's own facts is not shared, and neither is anything that is sent per entrant.
     by_address = step.per == Per.ADDRESS
-    return _claim_sql(verdict, _ADDRESS[channel] if by_address else None), params
+    if behind is not None:
+        params |= {"mark_due": behind.due_at, "mark_delivery": behind.delivery}
+    return _claim_sql(verdict, _ADDRESS[channel] if by_address else None, marked=behind is not None), params
 
 
 ADDRESS_HASH = "CASE o.channel WHEN 'sms' THEN e.mobile_hash ELSE e.email_hash END"
@@ -181,7 +223,10 @@ ADDRESS_HASH = "CASE o.channel WHEN 'sms' THEN e.mobile_hash ELSE e.email_hash E
 _ADDRESS = {Channel.EMAIL: "email_hash", Channel.SMS: "mobile_hash"}
 
 
-def _claim_sql(verdict: str, family_by: str | None) -> str:
+_BEHIND_THE_MARK = "AND (o.due_at, o.delivery_id) > (%(mark_due)s::timestamptz, %(mark_delivery)s::bigint)"
+
+
+def _claim_sql(verdict: str, family_by: str | None, *, marked: bool) -> str:
     """Candidates by outbox_waiting alone; then the facts of those rows; then every row's fate, at once.
 
     The plan version in `guard` makes the statement claim nothing when the plan moved since its audience and
@@ -192,10 +237,14 @@ WITH guard AS MATERIALIZED (
     SELECT s.id AS step_id, ev.id AS event_id FROM {gate.STEPS}
     WHERE s.id = %(step)s AND ev.plan_version = %(plan_version)s AND {gate.MAY_SEND}
 ), first AS MATERIALIZED (
-    SELECT o.delivery_id FROM outbox o JOIN guard ON guard.step_id = o.step_id
+    SELECT o.delivery_id, o.due_at FROM outbox o JOIN guard ON guard.step_id = o.step_id
     WHERE o.channel = %(channel)s AND o.step_id = %(step)s AND o.lease_until IS NULL AND o.due_at <= %(now)s
+        {_BEHIND_THE_MARK if marked else ""}
     ORDER BY o.due_at, o.delivery_id LIMIT %(limit)s
     FOR NO KEY UPDATE OF o SKIP LOCKED
+), mark AS MATERIALIZED (
+    SELECT due_at, delivery_id FROM first WHERE (SELECT count(*) FROM first) = %(limit)s
+    ORDER BY due_at DESC, delivery_id DESC LIMIT 1
 ), {_family(family_by)}, judged AS MATERIALIZED (
     SELECT o.delivery_id, o.claim, d.state AS old_state, d.sent_at, d.token, d.message_id, d.attempts,
         d.due_at, d.latest_at,
@@ -239,7 +288,8 @@ SELECT j.delivery_id, j.verdict, c.claim,
     j.token, j.message_id, j.attempts, {_MICROSECONDS.format("j.due_at")}, {_MICROSECONDS.format("j.latest_at")},
     j.entrant_id, j.address, j.first_name, j.bib,
     j.entrant_token, j.short_code, j.race_name, j.race_start, j.wave_name, j.wave_start, j.race, j.birth_date,
-    j.first_timer, j.minor, j.agreed, j.revision
+    j.first_timer, j.minor, j.agreed, j.revision,
+    (SELECT {_MICROSECONDS.format("due_at")} FROM mark), (SELECT delivery_id FROM mark)
 FROM judged j LEFT JOIN claimed c ON c.delivery_id = j.delivery_id
 ORDER BY j.delivery_id"""
 

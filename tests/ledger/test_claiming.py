@@ -190,6 +190,43 @@ def test_what_is_claimed_bears_its_fence_and_its_holder(db):
     assert claim_at(DUE, step).fences == [(row.delivery_id, 2)]
 
 
+def test_a_claim_behind_a_mark_takes_up_where_the_last_one_ended(db):
+    step = the_step(a_campaign(event := an_event()))
+    queue(step, entrants(event, 5))
+    first = claim_at(DUE, step, limit=2)
+    ledger.release(first.fences)
+    second = claim_at(DUE, step, limit=2, behind=first.mark)
+    third = claim_at(DUE, step, limit=2, behind=second.mark)
+    taken = [delivery for claim in (first, second, third) for delivery, _ in claim.fences]
+    assert len(taken) == 5
+    assert taken == sorted(set(taken))
+    assert third.mark is None, "nothing lies behind it"
+    assert [delivery for delivery, _ in claim_at(DUE, step).fences] == taken[:2]
+
+
+def test_a_family_does_not_move_the_mark_past_others(db):
+    step = the_step(a_campaign(event := an_event(), a_step(per="address")))
+    parent, other, child = entrants(event, 3)
+    same = {"email": parent.email, "email_hash": parent.email_hash}
+    Entrant.objects.filter(id=child.id).update(**same)
+    queue(step, [parent, other, child])
+    first = claim_at(DUE, step, limit=1)
+    assert len(first.fences) == 2
+    assert [row.entrant for [row] in claim_at(DUE, step, limit=1, behind=first.mark).groups] == [other.id]
+
+
+def test_only_what_lies_behind_its_mark_gives_a_step_its_turn(db):
+    step = the_step(a_campaign(event := an_event()))
+    queue(step, entrants(event, 2))
+    claim = claim_at(DUE, step, limit=2)
+    ledger.release(claim.fences)
+    assert claim.mark is not None
+    assert ledger.next_step(Channel.EMAIL, DUE) == step.id
+    assert ledger.next_step(Channel.EMAIL, DUE, behind={step.id: claim.mark}) is None
+    queue(step, entrants(event, 1))
+    assert ledger.next_step(Channel.EMAIL, DUE, behind={step.id: claim.mark}) == step.id
+
+
 def test_alerts_come_first_then_the_step_that_waits_longest(db):
     event = an_event()
     loaded = a_campaign(event, a_step(), a_step("second"))

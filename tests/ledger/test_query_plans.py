@@ -219,9 +219,20 @@ def doubted(step: Step) -> Callable[[], object]:
     )  # fmt: skip
 
 
+def behind_a_mark(step: Step) -> Callable[[], object]:
+    """Asks whose turn it is and claims, both behind what was claimed before."""
+    mark = claim_at(DUE, step, limit=100).mark
+    assert mark is not None
+    return lambda: (
+        ledger.next_step(Channel.EMAIL, DUE, behind={step.id: mark}),
+        claim_at(DUE, step, limit=100, behind=mark),
+    )
+
+
 HOT: dict[str, Callable[[Step], Callable[[], object]]] = {
     "next step": lambda step: lambda: ledger.next_step(Channel.EMAIL, DUE),
     "claim": lambda step: lambda: claim_at(DUE, step, limit=100),
+    "claim behind a mark": lambda step: behind_a_mark(step),
     "settle: accepted": lambda step: settling(step, "accepted"),
     "settle: refused": lambda step: settling(step, "recipient"),
     "settle: transient": lambda step: settling(step, "transient"),
@@ -264,6 +275,20 @@ def test_a_claim_looks_at_its_block_and_not_at_the_whole_queue(db, statistics):
     assert "Sort" not in {node["Node Type"] for node in first}
     siblings = part(nodes, "siblings")
     assert ways(siblings, "outbox") == ["outbox_pkey"]
+
+
+@statistics
+def test_behind_a_mark_nothing_in_front_of_it_is_read(db, statistics):
+    act = behind_a_mark(many_waiting(10_000))
+    statistics()
+    found = [
+        node["Index Cond"]
+        for sql, nodes in plans(act)
+        for node in (part(nodes, "first") if "SKIP LOCKED" in sql else nodes)
+        if node.get("Index Name") == "outbox_waiting"
+    ]
+    assert len(found) == 2
+    assert all("ROW(" in condition for condition in found), found
 
 
 @statistics
