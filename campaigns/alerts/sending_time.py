@@ -47,7 +47,7 @@ class Sending:
         kind = "email" if self.channel == Channel.EMAIL else "text"
         words = f"{self.messages:,} {kind}{'' if self.messages == 1 else 's'}"
         if self.segments > 1:
-            words += f", each paid as {self.segments}"
+            words += f", each at the price of {self.segments}"
         if self.ahead:
             words += f", after {self.ahead:,} of other alerts"
         if self.rate is None or self.seconds is None:

@@ -388,4 +388,7 @@ def test_five_thousand_texts_at_ten_a_second_take_eight_minutes():
     sending = alerts.Sending(Channel.SMS, 5_000, 5_000, 1, 0, 10.0, {})
     assert str(sending) == "5,000 texts at 10 a second: 8 minutes"
     long = alerts.Sending(Channel.SMS, 5_000, 5_000, 2, 300, 10.0, {})
-    assert str(long) == "5,000 texts, each paid as 2, after 300 of other alerts at 5 a second: 18 minutes"
+    assert (
+        str(long)
+        == "5,000 texts, each at the price of 2, after 300 of other alerts at 5 a second: 18 minutes"
+    )

@@ -419,4 +419,4 @@ def test_children_who_do_not_get_it_are_a_way_to_their_guardians(event: Event) -
     make_entrant(event, email="kim@example.org", birth_date=date(2020, 1, 1))
     with_alerts(event)
     page = browser_of(approver(event)).get(HEAT).content.decode()
-    assert '<a href="/e/run-reigate-2027/entrants/waiting">Say whose addresses' in page
+    assert '<a href="/e/run-reigate-2027/entrants/waiting">Look through these children' in page
