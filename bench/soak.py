@@ -37,6 +37,9 @@ FIRST_YEAR = 2027
 RACES = ((3, 21), (6, 6), (9, 19), (12, 5))
 """Month and day of each year's races."""
 
+FULL_FROM = f"{FIRST_YEAR}-06"
+"""The month from which on as much goes as comes: the facts of the first race, in March, are kept for three months."""
+
 IMPORTED = timedelta(days=63)
 """How long before its race an event's entrants come in."""
 
@@ -242,8 +245,12 @@ class Years:
         print(json.dumps(note, default=str), flush=True)
 
     def _judged(self) -> list[str]:
-        """What the second half of the time had more of, at its worst, than the first, beyond a little room."""
-        half = len(self.notes) // 2
+        """What the second half of the time had more of, at its worst, than the first, beyond a little room.
+
+        Only since retention has begun: before that an empty database fills.
+        """
+        full = [note for note in self.notes if note["month"] >= FULL_FROM]
+        half = len(full) // 2
         grown = []
         for name, room in (
             ("rss_mb", 1.1),
@@ -254,8 +261,7 @@ class Years:
             ("outbox_mb", 1.5),
         ):
             before, after = (
-                max((note[name] for note in part), default=0.0)
-                for part in (self.notes[:half], self.notes[half:])
+                max((note[name] for note in part), default=0.0) for part in (full[:half], full[half:])
             )
             if after > before * room + 5:
                 grown.append(f"{name} grew from {before:.0f} to {after:.0f}")
