@@ -22,6 +22,7 @@ from browser.organiser import (
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.fixtures import Settings
+from reigate import make_entrant
 from signed_in import make_user
 from web.organiser.cases import CASES, OPEN_TO_ALL, Case, World, world
 
@@ -107,3 +108,16 @@ def test_each_form_with_mistakes_in_it(
             assert axe(page) == [], f"{name} with mistakes, {width} px"
             assert not scrolls_sideways(page)
             expect(page.locator("[role='alert']").first).to_be_focused()
+
+
+def test_a_test_to_oneself_follows_the_reader_who_is_chosen(
+    transactional_db: None, chromium: Browser, live_server: Any
+) -> None:
+    here = world()
+    make_entrant(here.event, first_name="Ömer-Ülkü")
+    with signed_in(chromium, live_server.url, owner(here)) as context:
+        page = context.new_page()
+        open_page(page, "message", here)
+        expect(page.locator("#trying")).not_to_contain_text("as Ömer-Ülkü would get")
+        page.get_by_label("Seen by").select_option("oddest")
+        expect(page.locator("#trying")).to_contain_text("as Ömer-Ülkü would get")

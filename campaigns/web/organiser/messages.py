@@ -81,11 +81,23 @@ def edit(request: HttpRequest, member: Member, channel: str, name: str) -> HttpR
     draft = Version(template=template, source=written, number=newest.number + 1)
     looked_at = newest if written == newest.source else draft
     if request.headers.get("HX-Request") == "true":
-        look = looking.look(member, looked_at, preview.step_of(template), form)
-        return fragment(request, member, "message_seen.html", look=look, about=template)
+        return _seen(request, member, newest, looked_at, form)
     if "save" not in request.POST and ("preview" in request.POST or request.POST.get("whom")):
         return _page(request, member, newest, form, looked_at=looked_at, reader=form)
     return _save(request, member, template, form, draft)
+
+
+def _seen(
+    request: HttpRequest, member: Member, newest: Version, looked_at: Version, form: Draft
+) -> HttpResponse:
+    """What htmx puts in place as one writes and chooses a reader: the preview, and the test as that reader."""
+    template = newest.template
+    came_from = look_called(member, form.cleaned_data["came_from"])
+    return fragment(
+        request, member, "message_seen.html", about=template, version=newest, swapped=True,
+        look=looking.look(member, looked_at, preview.step_of(template), form),
+        came_from=came_from.token if came_from else "", own_address=own_address(member, template.channel),
+    )  # fmt: skip
 
 
 def _save(
@@ -266,7 +278,8 @@ def _page(
         request, member, "message.html", about=template, version=newest, form=form, step=step,
         steps=steps, alerts=alerts, look=looking.look(member, looked_at, step, reader),
         placeholders=_placeholders(alerts), came_from=came_from.token if came_from else "",
-        own_address=own_address(member, template.channel), **standing_words(member, newest), **context,
+        own_address=own_address(member, template.channel),
+        **standing_words(member, newest), **context,
     )  # fmt: skip
 
 

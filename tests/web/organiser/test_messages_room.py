@@ -208,6 +208,18 @@ def test_htmx_gets_the_same_piece_alone(event, browser):
     assert email(event).versions.count() == 1
 
 
+def test_a_test_goes_as_the_reader_who_was_chosen_last(event, browser):
+    make_entrant(event, first_name="Iain")
+    chosen = make_entrant(event, first_name="Ömer")
+    asked = written(pick="oddest")
+    piece = browser.post(at(event, "edit"), asked, headers={"HX-Request": "true"}).content.decode()
+    [form] = re.findall(r'<form[^>]*hx-swap-oob="true".*?</form>', piece, re.DOTALL)
+    assert f'name="whom" value="{chosen.token}"' in form
+    assert "as Ömer would get" in form
+    assert 'id="trying"' in form
+    assert 'id="trying"' in browser.get(at(event)).content.decode()
+
+
 def test_without_redis_the_words_are_still_shown(event, browser, monkeypatch):
     from redis import RedisError
 
