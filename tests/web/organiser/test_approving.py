@@ -276,6 +276,7 @@ def test_start_repeats_what_goes_and_starts(approver: Client, event: Event) -> N
     press(approver, ask(approver, event, "tip", "race-morning"))
     page = read(approver, f"/e/{event.slug}/approve")
     assert "2 approved steps still to come: 3 emails and 3 texts" in page
+    assert "Counted by entrants. A look counts messages" in page
     assert "The first leaves on Tuesday at 10:00" in page
     page = approver.post(f"/e/{event.slug}/approve", {"act": "start"}, follow=True).content.decode()
     assert "Started: each approved step goes at its moment." in page
