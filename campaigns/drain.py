@@ -300,7 +300,7 @@ class Drain:
 class Turn:
     """The step whose turn it is, how much of it may be claimed, and the pacing that its kind has.
 
-    Nobody waits for an urgent one: what was given back of it is looked for in each claim.
+    An urgent one begins at the front of its queue each time: what was given back of it must not wait.
     """
 
     step: int

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.cache import cache
 from django.db import connection
@@ -18,6 +18,8 @@ from campaigns import addresses, clock, people, revision
 from campaigns.audience import MINOR_SQL
 from campaigns.entry_lists import clean
 from campaigns.models import Event
+
+T = TypeVar("T")
 
 MINUTE = 60
 """Seconds."""
@@ -137,16 +139,8 @@ def counts(event: Event) -> list[RaceCount]:
 
 
 def _by_race(event: Event) -> dict[int, tuple[int, int, int, int]]:
-    """Confirmed, unguarded, held and withdrawn by race: counted once for each revision of the event's people."""
-    stamp = revision.stamp(event, clock.now())
-    if not stamp:
-        return _counted(event)
-    key = f"entrants-of-races-{stamp}"
-    held: dict[int, tuple[int, int, int, int]] | None = cache.get(key)
-    if held is None:
-        held = _counted(event)
-        cache.set(key, held)
-    return held
+    """Confirmed, unguarded, held and withdrawn by race."""
+    return _kept("of-races", event, lambda: _counted(event), 5 * MINUTE)
 
 
 def _counted(event: Event) -> dict[int, tuple[int, int, int, int]]:
@@ -175,15 +169,19 @@ def children_with_an_address(event: Event) -> int:
     return _kept("children", event, lambda: len(people.with_an_address(event)))
 
 
-def _kept(what: str, event: Event, count: Callable[[], int]) -> int:
-    """Counted once a minute while nobody changes: each is a pass over the event's entrants."""
+def _kept(what: str, event: Event, count: Callable[[], T], seconds: int = MINUTE) -> T:
+    """Counted once in so many seconds while nobody changes: each is a pass over the event's entrants.
+
+    A minute alone where more than people counts: whose message waits for a value is in the ledger.
+    """
     stamp = revision.stamp(event, clock.now())
     if not stamp:
         return count()
-    found: int | None = cache.get(f"entrants-{what}-{stamp}")
+    key = f"entrants-{what}-{stamp}"
+    found: T | None = cache.get(key)
     if found is None:
         found = count()
-        cache.set(f"entrants-{what}-{stamp}", found, MINUTE)
+        cache.set(key, found, seconds)
     return found
 
 

@@ -81,13 +81,13 @@ def edit(request: HttpRequest, member: Member, channel: str, name: str) -> HttpR
     draft = Version(template=template, source=written, number=newest.number + 1)
     looked_at = newest if written == newest.source else draft
     if request.headers.get("HX-Request") == "true":
-        return _seen(request, member, newest, looked_at, form)
+        return _looked_anew(request, member, newest, looked_at, form)
     if "save" not in request.POST and ("preview" in request.POST or request.POST.get("whom")):
         return _page(request, member, newest, form, looked_at=looked_at, reader=form)
     return _save(request, member, template, form, draft)
 
 
-def _seen(
+def _looked_anew(
     request: HttpRequest, member: Member, newest: Version, looked_at: Version, form: Draft
 ) -> HttpResponse:
     """What htmx puts in place as one writes and chooses a reader: the preview, and the test as that reader."""
