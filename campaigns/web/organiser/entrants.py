@@ -85,7 +85,7 @@ def name_guardians(request: HttpRequest, member: Member) -> HttpResponse:
         named = people.name_all_guardians(member.event, source=f"said of all by {member.who}")
         audit.record(member.who, "entrants.guardians", event=member.event.slug, entrants=named)
     children = words.count(named, "child", "children")
-    messages.success(request, f"Messages for {children} go to the addresses in their entries now.")
+    messages.success(request, f"Messages for {children} go to the addresses in their entries from now on.")
     return redirect("entrants-waiting", member.event.slug)
 
 
