@@ -27,6 +27,13 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def texts(number: int, paid: int) -> str:
+    """ "366 texts", "366 texts (you pay for 732: long ones count as several)"."""
+    return count(number, "text") + (
+        f" (you pay for {paid:,}: long ones count as several)" if paid != number else ""
+    )
+
+
 CHANNELS = {"email": "email", "sms": "text"}
 
 REASONS = {

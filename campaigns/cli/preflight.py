@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from campaigns import said
 from campaigns.cli import output, ready
 
 if TYPE_CHECKING:
@@ -93,10 +94,9 @@ def _show(report: Report) -> None:
             f"{MARKS[finding.severity]} {escape(where + finding.words + how)}{_who(finding)}", highlight=False
         )
     errors = len(report.errors)
-    said = (
+    console.print(
         "Nothing stands in the way of approval." if not errors else f"{errors} to put right before approval."
     )
-    console.print(said)
 
 
 def _leaves(step: StepFigures, zone: ZoneInfo) -> str:
@@ -123,20 +123,21 @@ def _left_out(step: StepFigures) -> str:
 def _weight(step: StepFigures) -> str:
     words = []
     if step.largest_bytes:
-        words.append(f"up to {step.largest_bytes / 1000:.0f} KB")
-    if step.segments:
-        words.append(f"{step.segments:,} segments" + (f", {step.cost:.2f}" if step.cost is not None else ""))
+        words.append(f"up to {step.largest_bytes:,} bytes")
+    if step.texts:
+        cost = f", {step.cost:,.2f}" if step.cost is not None else ""
+        words.append(f"{said.texts(step.texts, step.segments)}{cost}")
     return "; ".join(words)
 
 
 def _total(report: Report) -> str:
     emails, texts = (sum(getattr(step, kind) for step in report.steps) for kind in ("emails", "texts"))
     if not texts:
-        return f"In all {emails:,} emails."
-    words = f"In all {emails:,} emails and {texts:,} texts of {report.segments:,} segments"
+        return f"In all {said.count(emails, 'email')}."
+    words = f"In all {said.count(emails, 'email')} and {said.texts(texts, report.segments)}"
     if report.cost is None:
-        return f"{words} (set SMS_PRICE to see what they cost)."
-    return f"{words}, which cost {report.cost:.2f} at {report.price} a segment."
+        return f"{words}. What the texts cost is shown when the price of one is set (SMS_PRICE)."
+    return f"{words}, which cost {report.cost:,.2f} at {report.price} each."
 
 
 def _who(finding: Finding) -> str:

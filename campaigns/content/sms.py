@@ -41,7 +41,7 @@ class RenderedSms:
         if self.segments.encoding != "GSM-7":
             found.append("It holds a character that is not in the alphabet of texts, which halves its room.")
         if self.segments.count > 1:
-            found.append(f"It is sent and paid as {self.segments.count} texts; shorten it to one.")
+            found.append(f"You pay for {self.segments.count} texts each time: shorten it to one.")
         return tuple(found)
 
 

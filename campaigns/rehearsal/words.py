@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from campaigns.rehearsal.figures import Clash, Line, Person, Rehearsal, StepFigures
 from campaigns.rehearsal.what_if import LATE_NAME, WhatIf
+from campaigns.said import count as counted
+from campaigns.said import texts as texts
 
 REASONS = {
     "no_consent": "no consent",
@@ -141,10 +143,11 @@ def tried(what_if: WhatIf, found: Rehearsal) -> list[str]:
 
 def summary(found: Rehearsal) -> str:
     """How it would go, in all, in one or two sentences."""
-    cost = f", {money(found.cost)} in all" if found.cost is not None else ""
+    cost = f", which cost {money(found.cost)}," if found.cost is not None and found.texts else ""
     return (
-        f"{found.event} on {day(found.day)}: {found.emails:,} emails and {found.texts:,} texts "
-        f"({found.segments:,} segments{cost}) would reach {found.reached:,} of {len(found.people):,} entrants."
+        f"{found.event} on {day(found.day)}: {counted(found.emails, 'email')} and "
+        f"{texts(found.texts, found.segments)}{cost} would reach {found.reached:,} of "
+        f"{counted(len(found.people), 'entrant')}."
     )
 
 

@@ -1,6 +1,8 @@
 """`aidstation campaign preflight` and `approve`: what people and scripts are told, and the exit code."""
 
 import json
+import re
+from decimal import Decimal
 
 import pytest
 import time_machine
@@ -38,6 +40,18 @@ def test_a_sound_plan_is_shown_step_by_step(event):
     assert "In all 2 emails." in said
     assert "Note example.org is no public domain: nothing was looked up." in said
     assert said.endswith("Nothing stands in the way of approval.\n")
+
+
+def test_weights_are_said_as_on_the_pages(event, settings):
+    settings.SMS_PRICE = Decimal("0.04")
+    entrants(event, 2)
+    load(event, a_step(), a_step("text", channel="sms", template="hydration", when="40 days before, 17:00"))
+    output = run("preflight", event.slug, code=1).output  # no account for texts
+    said = " ".join(output.replace("│", " ").split())
+    assert re.search(r"up to \d\d,\d{3} bytes", said)
+    assert re.search(r"In all 2 emails and 2 texts.*, which cost 0\.\d\d at 0\.04 each\.", said)
+    assert "KB" not in said
+    assert "segment" not in said
 
 
 def test_what_is_wrong_comes_first_and_gives_exit_code_1(event):

@@ -55,7 +55,7 @@ def test_json_has_the_keys_that_scripts_rely_on_and_no_names(event):
 
 def test_words_tell_the_whole_and_each_step(event):
     said = " ".join(run(event.slug).stdout.split())
-    assert "on Sun 19 Sep 2027: 2 emails and 2 texts (2 segments) would reach 2 of 3 entrants." in said
+    assert "on Sun 19 Sep 2027: 2 emails and 2 texts would reach 2 of 3 entrants." in said
     assert "Tue 3 Aug 2027, 10:00" in said
     assert "no consent 1" in said
     assert "Some confirmed entrants get nothing at all. (1 people)" not in said

@@ -61,7 +61,7 @@ def test_an_empty_or_endless_text_is_refused(sms_of: SmsOf) -> None:
 def test_three_segments_are_sent_and_more_than_one_is_told(sms_of: SmsOf) -> None:
     seen = sms_of("{{ venue }}").look({"venue": "x" * 459})
     assert seen.segments.count == 3
-    assert seen.notices == ("It is sent and paid as 3 texts; shorten it to one.",)
+    assert seen.notices == ("You pay for 3 texts each time: shorten it to one.",)
 
 
 def test_replaced_characters_are_told(sms_of: SmsOf) -> None:

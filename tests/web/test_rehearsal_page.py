@@ -1,11 +1,12 @@
 """The rehearsal's report: one file that needs nothing beside itself and gives no address away."""
 
 import re
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
 import time_machine
-from people import a_campaign, a_step, an_event, entrant, entrants, moment
+from people import a_campaign, a_step, an_event, entrant, entrants, load, moment
 
 from campaigns import rehearsal
 from campaigns.rehearsal import WhatIf
@@ -51,6 +52,16 @@ def test_nothing_is_fetched_from_anywhere(event):
     assert re.findall(r'url\((?!"data:)', text) == []
     assert "<script" not in text
     assert "@import" not in text
+
+
+def test_what_the_texts_cost_is_said_in_plain_words(event, settings):
+    settings.SMS_PRICE = Decimal("0.04")
+    load(event, a_step("text", channel="sms", template="hydration", when="40 days before, 17:00"))
+    words = " ".join(" ".join(Outline(page(event)).words).split())
+    assert re.search(r"3 texts( \(you pay for \d+: long ones count as several\))?, which cost", words)
+    assert "you pay for" in words
+    assert "paid as" not in words
+    assert "segment" not in words
 
 
 def test_every_link_in_the_page_has_its_place(event):

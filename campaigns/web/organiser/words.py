@@ -11,6 +11,7 @@ from campaigns.said import REASONS as REASONS
 from campaigns.said import count as count
 from campaigns.said import day as day
 from campaigns.said import moment as moment
+from campaigns.said import texts as texts
 from campaigns.said import topic as topic
 
 
@@ -98,13 +99,6 @@ def length(parts: int, units: int, encoding: str) -> str:
     room = alone if parts == 1 else joined * parts
     start = "One text" if parts == 1 else f"You pay for {parts} texts"
     return f"{start}: {units:,} of {room:,} characters"
-
-
-def texts(number: int, paid: int) -> str:
-    """ "366 texts", "366 texts (you pay for 732: long ones count as several)"."""
-    return count(number, "text") + (
-        f" (you pay for {paid:,}: long ones count as several)" if paid != number else ""
-    )
 
 
 def _within_a_day(minutes: int) -> str:
