@@ -326,7 +326,8 @@ def change_state(campaign: Campaign, state: CampaignState, allowed_from: tuple[C
         raise CampaignError(
             f"The campaign is {locked.state}: only one that is {' or '.join(allowed_from)} can become {state}."
         )
-    Campaign.objects.filter(id=campaign.id).update(state=state)
+    since = {"live_since": clock.now()} if state == CampaignState.LIVE else {}
+    Campaign.objects.filter(id=campaign.id).update(state=state, **since)
     ledger.bump_stop_signal()
 
 
@@ -356,7 +357,9 @@ def stop(campaign: Campaign) -> None:
 @transaction.atomic
 def hold(event: Event, *, on: bool) -> None:
     """The incident hold: stops everything planned and keeps alerts; off again by a person."""
-    Event.objects.filter(id=event.id).update(incident_hold=on)
+    changed = Event.objects.filter(id=event.id, incident_hold=not on).update(incident_hold=on)
+    if changed and not on:
+        Campaign.objects.filter(event=event, state=CampaignState.LIVE).update(live_since=clock.now())
     ledger.bump_stop_signal()
 
 

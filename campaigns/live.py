@@ -10,17 +10,42 @@ from django.db import connection
 from campaigns import tallies
 from campaigns.ledger import gate
 from campaigns.models import Circuit, Event, Step, Tally
-from campaigns.models.words import Channel
+from campaigns.models.words import Channel, StepKind
+from campaigns.watch import heartbeat
 
 LEFT = ("due", "claimed")
 REACHED = ("sent", "delivered")
 DOUBTFUL = ("uncertain", "unknown")
 NOT_REACHED = ("bounced", "failed")
 
+LATE = 60.0
+"""Seconds after which what could leave and has not is late."""
+
+LATE_ON_THE_MOVE = 300.0
+"""The same on a channel by which messages leave: five thousand texts at ten a second take their time by design."""
+
+STANDS_STILL = 15.0
+"""Seconds within which the first message leaves and the clock ticks, also on a busy machine; else all is not well."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The first message of a step that waits. `since`: from when on it could leave, which is later than its moment
+    where the step was approved, or the campaign started or let go on, only after that."""
+
+    due_at: datetime
+    since: datetime
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether its moment had passed by more than a minute before it could leave."""
+        return (self.since - self.due_at).total_seconds() > LATE
+
 
 @dataclass(frozen=True)
 class Line:
-    """One step that was opened. `late_s`: how long the first of its waiting messages is past its moment."""
+    """One step that was opened. `waits`: the first of its messages that could leave and has not, if there is one;
+    `late_s`: for how many seconds."""
 
     step: Step
     counts: dict[str, int]
@@ -28,6 +53,7 @@ class Line:
     reasons: dict[str, int]
     refusals: list[list[Any]]
     rate: float
+    waits: Waiting | None
     late_s: float
     counted_at: datetime
 
@@ -61,6 +87,11 @@ class Line:
         return bool(self.reasons or self.refusals)
 
     @property
+    def moves(self) -> bool:
+        """Whether some of its messages are in hand, or left in the last minute."""
+        return bool(self.rate or self.of("claimed"))
+
+    @property
     def share(self) -> int:
         """Per cent of its messages that wait no more; 100 only when none waits."""
         return 100 * (self.total - self.left) // self.total if self.total else 0
@@ -73,8 +104,34 @@ class Line:
 
 def lines(event: Event, steps: Sequence[Step], now: datetime) -> list[Line]:
     """Those of the event's steps that were opened, in their order."""
-    counted, oldest = tallies.of(steps), _oldest(event, now)
-    return [_line(step, counted[step.id], oldest.get(step.id), now) for step in steps if step.id in counted]
+    counted, waiting = tallies.of(steps), _waiting(event, now)
+    return [_line(step, counted[step.id], waiting.get(step.id), now) for step in steps if step.id in counted]
+
+
+def late(found: Sequence[Line]) -> list[Line]:
+    """Those of an event's lines whose first could have left long ago; one may wait for another of its channel."""
+    moving = {line.step.channel for line in found if line.rate}
+    return [
+        line for line in found if line.late_s >= (LATE_ON_THE_MOVE if line.step.channel in moving else LATE)
+    ]
+
+
+def standing(found: Sequence[Line]) -> dict[Channel, list[Line]]:
+    """By channel, planned lines whose first could have left while nothing planned of that channel moves at all."""
+    planned = [line for line in found if line.step.kind != StepKind.ALERT]
+    moving = {line.step.channel for line in planned if line.moves}
+    still = [line for line in planned if line.step.channel not in moving and line.left]
+    by_channel = {
+        channel: [line for line in still if line.step.channel == channel and line.late_s >= STANDS_STILL]
+        for channel in Channel
+    }
+    return {channel: of for channel, of in by_channel.items() if of}
+
+
+def clock_stands_still() -> bool:
+    """Whether the clock has not ticked for so long that nothing new becomes due, or has never."""
+    age = heartbeat.ages().get(heartbeat.TICK)
+    return age is None or age > STANDS_STILL
 
 
 def stopped_providers() -> dict[Channel, tuple[str, datetime]]:
@@ -83,7 +140,7 @@ def stopped_providers() -> dict[Channel, tuple[str, datetime]]:
     return {Channel(one.channel): (one.reason, one.opened_at) for one in opened if one.opened_at}
 
 
-def _line(step: Step, tally: Tally, oldest: datetime | None, now: datetime) -> Line:
+def _line(step: Step, tally: Tally, waits: Waiting | None, now: datetime) -> Line:
     return Line(
         step=step,
         counts=tallies.states(tally),
@@ -91,23 +148,26 @@ def _line(step: Step, tally: Tally, oldest: datetime | None, now: datetime) -> L
         reasons=tallies.reasons(tally),
         refusals=tally.refusals,
         rate=tallies.rate(tally, now),
-        late_s=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
+        waits=waits,
+        late_s=max(0.0, (now - waits.since).total_seconds()) if waits else 0.0,
         counted_at=tally.counted_at,
     )
 
 
-def _oldest(event: Event, now: datetime) -> dict[int, datetime]:
-    """The first moment that waits of each step that may send: one look into outbox_waiting a step and channel."""
+def _waiting(event: Event, now: datetime) -> dict[int, Waiting]:
+    """What waits of each step that may send: one look into outbox_waiting a step and channel."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT s.id, min(w.due_at) FROM {gate.STEPS} CROSS JOIN unnest(%(channels)s::text[]) AS ch (channel)
+            SELECT s.id, min(w.due_at),
+                greatest(min(w.due_at), s.approved_at, CASE WHEN s.kind <> 'alert' THEN c.live_since END)
+            FROM {gate.STEPS} CROSS JOIN unnest(%(channels)s::text[]) AS ch (channel)
             CROSS JOIN LATERAL (
                 SELECT o.due_at FROM outbox o
                 WHERE o.channel = ch.channel AND o.step_id = s.id AND o.lease_until IS NULL
                 ORDER BY o.due_at LIMIT 1
             ) w
-            WHERE ev.id = %(event)s AND {gate.MAY_SEND} AND w.due_at <= %(now)s GROUP BY s.id""",
+            WHERE ev.id = %(event)s AND {gate.MAY_SEND} AND w.due_at <= %(now)s GROUP BY s.id, c.id""",
             {"event": event.id, "now": now, "channels": list(Channel.values)},
         )
-        return dict(cursor.fetchall())
+        return {step: Waiting(due_at, since) for step, due_at, since in cursor.fetchall()}

@@ -80,6 +80,9 @@ class Campaign(models.Model):
     name = models.TextField()
     state = models.TextField(choices=CampaignState.choices, default=CampaignState.DRAFT)
     quiet_hours = models.TextField(blank=True, default="", help_text="'20:00-09:00', or empty for none")
+    live_since = models.DateTimeField(
+        null=True, blank=True, help_text="when it was last started, or went on after a pause or a hold"
+    )
 
     class Meta:
         db_table = "campaigns"

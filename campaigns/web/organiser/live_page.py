@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Container
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from campaigns import campaign as plans
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.models import Campaign, Step
-from campaigns.models.words import CampaignState, StepKind
+from campaigns.models.words import CampaignState, Channel, StepKind
 from campaigns.web.organiser import course_words, plan_look, refusals, words
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.showing import fragment, show
@@ -26,6 +27,9 @@ ACTS = {
     "stop": (plans.stop, "Stopped for good. What was sent stays sent."),
 }
 """What may be pressed here, and what is said of it."""
+
+JUST_BEGUN = timedelta(seconds=30)
+"""So long after a start the first messages are still on their way: that many wait is then no news."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,21 +81,48 @@ def _figures(member: Member, now: datetime) -> dict[str, Any]:
     found = [line for line in live.lines(member.event, steps, now) if line.total]
     moving = [line for line in found if line.left or line.rate]
     campaign = steps[0].campaign if steps else None
+    runs = campaign is not None and campaign.state == CampaignState.LIVE and not member.event.incident_hold
+    stopped = live.stopped_providers()
+    faults = _faults(found, stopped) if runs else []
     return {
         "moving": moving,
         "still": sorted((line for line in found if line not in moving), key=_newest_first),
+        "found": found,
         "left": sum(line.left for line in found),
+        "reached": sum(line.reached for line in found),
         "a_minute": round(60 * sum(line.rate for line in found)),
-        "late_s": max((line.late_s for line in found), default=0.0),
+        "late": {} if faults else {line.step.id: line.late_s for line in live.late(found)},
+        "faults": faults,
+        "begins": runs and not faults and not stopped and _has_just_begun(campaign, now),
         "doubtful": sum(line.of("uncertain") for line in found),
         "not_reached": sum(line.not_reached for line in moving),
-        "stopped": live.stopped_providers(),
-        "waits": campaign is not None and campaign.state != CampaignState.LIVE,
+        "stopped": stopped,
         "state": campaign.state if campaign else "",
         "hold": member.event.incident_hold,
         "any_step": bool(steps),
         "topics": {line.step.id: topic_of(line.step) for line in found},
     }
+
+
+SENDERS = {Channel.EMAIL: "email", Channel.SMS: "texts"}
+"""What each channel's worker is for, as the processes are called."""
+
+
+def _has_just_begun(campaign: Campaign | None, now: datetime) -> bool:
+    return campaign is not None and campaign.live_since is not None and now - campaign.live_since < JUST_BEGUN
+
+
+def _faults(found: list[live.Line], stopped: Container[Channel]) -> list[str]:
+    """What keeps messages from leaving that could, and is no provider's answer, in sentences."""
+    if live.clock_stands_still():
+        return ["The clock stands still: nothing becomes due. See that the scheduler and the workers run."]
+    still = {channel: of for channel, of in live.standing(found).items() if channel not in stopped}
+    return [
+        f"{words.count(sum(line.left for line in of), 'message waits', 'messages wait')} to leave by "
+        f"{words.CHANNELS[channel]} and none is on its way, although the first could have left "
+        f"{words.lasting(max(line.late_s for line in of))} ago: see that the worker for {SENDERS[channel]} runs."
+        for channel, of in still.items()
+    ]
 
 
 def topic_of(step: Step) -> str:

@@ -103,7 +103,7 @@ def _figures(member: Member, now: datetime) -> dict[str, Any]:
     return {
         "left": sum(line.left for line in found),
         "a_minute": round(60 * sum(line.rate for line in found)),
-        "late_s": max((line.late_s for line in found), default=0.0),
+        "late_s": max((line.late_s for line in live.late(found)), default=0.0),
         "stopped": live.stopped_providers(),
     }
 

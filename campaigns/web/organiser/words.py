@@ -26,6 +26,12 @@ def clock(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%H:%M}"
 
 
+def near(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """ "07:00" of today, else "Tue 3 Aug, 07:00"."""
+    today = at.astimezone(zone).date() == now.astimezone(zone).date()
+    return clock(at, zone) if today else short_moment(at, zone)
+
+
 def away(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     """ "in 12 days", "today in 3 hours", "4 days ago": beside a moment, never instead of it."""
     days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days

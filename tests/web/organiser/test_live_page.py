@@ -9,15 +9,18 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 from people import DUE, a_campaign, a_step
 from pytest_django.asserts import assertNumQueries
 from reigate import make_event
 from signed_in import browser_of, make_user
 from web.organiser.sends import sending
 
+from campaigns import campaign as plans
 from campaigns import clock, tallies
-from campaigns.models import AuditEntry, Campaign, Circuit, Delivery, Event, Step, Tally
+from campaigns.models import AuditEntry, Campaign, Circuit, Delivery, Event, Heartbeat, Step, Tally
 from campaigns.models.words import Role
+from campaigns.watch import heartbeat
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +29,25 @@ PAGE = "/e/run-reigate-2027/live/"
 
 @pytest.fixture
 def event() -> Event:
+    heartbeat.beat(heartbeat.TICK)
     return make_event()
+
+
+def started_late(event: Event, *, by: timedelta, people: int = 30) -> Campaign:
+    """Everything waits at a start that comes so long after the step's moment."""
+    with time_machine.travel(DUE + by, tick=False):
+        campaign = sending(event, people)
+    Tally.objects.update(counts={"email": {"due": people}}, reasons={}, trail=[], counted_at=DUE + by)
+    return campaign
+
+
+def seen_at(event: Event, after: timedelta) -> str:
+    """The page as it stands so long after the step's moment."""
+    with time_machine.travel(DUE + after, tick=False):
+        return text_of(editor(event))
+
+
+MINUTES_5 = timedelta(minutes=5)
 
 
 def text_of(browser: Client, address: str = PAGE) -> str:
@@ -48,12 +69,13 @@ def test_between_the_start_and_the_first_count_it_says_that_messages_are_about_t
 ) -> None:
     a_campaign(event, a_step())
     said = text_of(editor(event))
-    assert "What is due by now leaves and shows up here within seconds" in said
+    assert "Sending begins: what is due by now leaves and shows up here within seconds" in said
     assert "Nothing has been sent yet" not in said
 
 
 def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> None:
     sending(event, people=30)
+    Campaign.objects.update(live_since=clock.now() - timedelta(minutes=1))
     said = text_of(editor(event))
     assert "3 messages wait to leave" in said
     assert "90 % of 30" in said
@@ -61,6 +83,85 @@ def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> N
     assert "they have not agreed to it" in said
     assert "a child without a guardian's address" in said
     assert "in doubt: handed over, and the answer was lost" in said
+
+
+def test_the_first_seconds_after_a_start_are_calm_and_what_was_due_before_is_not_late(event: Event) -> None:
+    started_late(event, by=MINUTES_5)
+    said = seen_at(event, MINUTES_5 + timedelta(seconds=5))
+    assert "Sending has begun; the first of 30 messages are on their way." in said
+    assert "catching up: was due 10:00, sending since 10:05" in said
+    assert " late " not in said
+    assert "has waited" not in said
+
+
+def test_after_a_pause_the_time_of_the_pause_is_no_lateness(event: Event) -> None:
+    campaign = sending(event, people=30)
+    plans.pause(campaign)
+    with time_machine.travel(DUE + timedelta(hours=2), tick=False):
+        plans.resume(campaign)
+    said = seen_at(event, timedelta(hours=2, seconds=5))
+    assert "Sending goes on: 3 messages are on their way." in said
+    assert "catching up: was due 10:00, sending since 12:00" in said
+    assert " late " not in said
+
+
+def test_after_a_hold_too(event: Event) -> None:
+    sending(event, people=30)
+    plans.hold(event, on=True)
+    with time_machine.travel(DUE + timedelta(hours=2), tick=False):
+        plans.hold(event, on=False)
+    assert "sending since 12:00" in seen_at(event, timedelta(hours=2, seconds=5))
+
+
+def test_a_worker_that_does_not_run_is_told_within_seconds_of_the_start(event: Event) -> None:
+    started_late(event, by=MINUTES_5)
+    said = seen_at(event, MINUTES_5 + timedelta(seconds=20))
+    assert "30 messages wait to leave by email and none is on its way" in said
+    assert "could have left 20 seconds ago: see that the worker for email runs" in said
+    assert "Sending has begun" not in said
+
+
+def test_a_step_whose_turn_on_its_channel_has_not_come_is_no_fault(event: Event) -> None:
+    campaign = started_late(event, by=MINUTES_5)
+    first = campaign.steps.get(name="later")
+    Step.objects.filter(id=first.id).update(state="sending", opened_revision=1, first_opened_revision=1)
+    first.refresh_from_db()
+    tallies.count(first, DUE)
+    Tally.objects.filter(step=first).update(counts={"email": {"claimed": 50, "sent": 10}})
+    said = seen_at(event, MINUTES_5 + timedelta(seconds=40))
+    assert "none is on its way" not in said
+    assert " late " not in said
+
+
+def test_a_stopped_provider_is_told_in_the_very_first_second(event: Event) -> None:
+    started_late(event, by=MINUTES_5)
+    Circuit.objects.filter(channel="email").update(opened_at=DUE, reason="The login was refused.")
+    said = seen_at(event, MINUTES_5 + timedelta(seconds=1))
+    assert "Sending by email has stopped" in said
+    assert "Sending has begun" not in said
+
+
+def test_a_clock_that_stands_still_is_told_in_the_very_first_second(event: Event) -> None:
+    started_late(event, by=MINUTES_5)
+    Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=2))
+    said = seen_at(event, MINUTES_5 + timedelta(seconds=1))
+    assert "The clock stands still: nothing becomes due." in said
+    assert "Sending has begun" not in said
+
+
+@pytest.mark.parametrize(("trail", "minutes"), [([], 1), ([[-30, 0], [0, 30]], 5)])
+def test_what_is_really_late_is_told(event: Event, trail: list[list[int]], minutes: int) -> None:
+    """At once where nothing leaves; where messages leave, only once it is more than a long queue."""
+    sending(event, people=30)
+    for seconds, told in ((-5, False), (5, True)):
+        now = DUE + timedelta(minutes=minutes, seconds=seconds)
+        Tally.objects.update(
+            counts={"email": {"due": 3, "claimed": 3}},
+            trail=[[now.timestamp() + at, left] for at, left in trail],
+            counted_at=now,
+        )
+        said = seen_at(event, now - DUE)
+        assert ("The oldest message that could leave has waited for" in said) == told
 
 
 def test_what_has_just_left_waits_no_more_and_an_opening_for_nobody_is_not_shown(event: Event) -> None:
@@ -152,12 +253,12 @@ def test_the_counts_never_read_the_ledger(event: Event) -> None:
     browser = editor(event)
     browser.get(PAGE)
     Delivery.objects.filter(state="sent").update(state="delivered")
-    with assertNumQueries(7):
+    with assertNumQueries(8):
         browser.get(f"{PAGE}figures")
     Step.objects.filter(campaign=campaign).update(opened_revision=1)
     for step in campaign.steps.all():
         tallies.count(step, clock.now())
-    with assertNumQueries(7):
+    with assertNumQueries(8):
         browser.get(f"{PAGE}figures")
 
 
