@@ -183,6 +183,8 @@ class Diff:
     transferred: int
     """Entrants whose registration has gone to somebody else."""
     pairs: list[Pair]
+    waits: dict[str, int]
+    """What the held rows wait for, by a word of `WAITS_FOR`."""
     digest: str
     """Of what every row and every absent entrant would become: the same digest is the same diff."""
 
@@ -211,7 +213,7 @@ def compare(event: Event, layout: Layout, word: Word) -> Diff:
         cursor.execute(PLAN_ABSENCES, says)
         cursor.execute("ANALYZE planned_entrants (row, entrant_id), planned_consents (row)")
         cursor.execute(COMPARE)
-        return _summary(cursor, event, layout.mapping.source)
+        return _summary(cursor, event, layout.mapping.source, says)
 
 
 def _answers(layout: Layout) -> dict[str, Any]:
@@ -262,10 +264,18 @@ SELECT md5(concat(
     '|', (SELECT string_agg(concat_ws(':', entrant_id, status), ';' ORDER BY entrant_id) FROM planned_absences),
     '|', (SELECT string_agg(concat_ws(':', entrant_id, row), ';' ORDER BY entrant_id) FROM staged_transfers)))
 """
+WAITS_FOR = ("minor", "status", "pair", "hand")
+"""A guardian, a status that is known, a word on who is who, or whoever holds them by hand to let go."""
+
+COUNT_WAITS = f"""
+SELECT CASE p.hold_reason WHEN %(minor_reason)s THEN 'minor' WHEN %(status_reason)s THEN 'status'
+    WHEN %(pair_reason)s THEN 'pair' WHEN '' THEN 'pair' ELSE 'hand' END AS wait, count(*)
+FROM planned_entrants p WHERE {OUTCOME} = 'held' GROUP BY wait
+"""
 UNDECIDED = "SELECT row, entrant_id, differs FROM staged_pairs WHERE word IS NULL ORDER BY row"
 
 
-def _summary(cursor: Any, event: Event, source: str) -> Diff:
+def _summary(cursor: Any, event: Event, source: str, says: dict[str, Any]) -> Diff:
     def rows(statement: str, values: Any = None) -> list[Any]:
         cursor.execute(statement, values)
         return list(cursor.fetchall())
@@ -285,5 +295,11 @@ def _summary(cursor: Any, event: Event, source: str) -> Diff:
         held_absent=held_absent,
         transferred=transferred,
         pairs=[Pair(*pair) for pair in rows(UNDECIDED)],
+        waits={
+            word: found[word]
+            for found in [dict(rows(COUNT_WAITS, says))]
+            for word in WAITS_FOR
+            if word in found
+        },
         digest=rows(DIGEST)[0][0],
     )

@@ -209,6 +209,7 @@ def _note(upload: ListUpload, state: UploadState, done: Import, **more: Any) -> 
         "counts": done.counts,
         "beside": done.beside,
         "standing": done.diff.standing,
+        "waits": done.diff.waits,
         "columns": done.diff.columns,
         "changes": done.diff.changes,
         "changes_something": done.diff.changes_something,

@@ -270,7 +270,7 @@ def test_who_waits_for_a_person_is_explained_and_linked(browser: Client, event: 
     work()
     page = text_of(browser.get(path))
     assert (
-        "2 entrants get nothing, or not everything, until somebody acts: under 18 and no guardian is named"
+        "2 entrants get nothing, or not everything, until somebody acts: under 18, and no guardian is named. Once"
         in page
     )
     browser.post(path, {"act": "confirm", "digest": ListUpload.objects.get().digest})
@@ -278,6 +278,26 @@ def test_who_waits_for_a_person_is_explained_and_linked(browser: Client, event: 
     done = browser.get(path)
     assert f'href="/e/{event.slug}/entrants/waiting"' in done.content.decode()
     assert "Next: what they are to get" in text_of(done)
+
+
+def test_only_that_is_said_of_who_waits_which_is_true_of_these_rows(browser: Client, event: Event) -> None:
+    body = UNKNOWN.replace("1980-12-01", "2015-12-01")
+    path = send(browser, event, body)["Location"]
+    work()
+    browser.post(path, {"act": "columns", **CHOICES})
+    work()
+    page = text_of(browser.get(path))
+    assert (
+        "40 entrants get nothing, or not everything, until somebody acts: with a status that nobody knows. Once"
+        in page
+    )
+    browser.post(path, {"act": "columns", **CHOICES, "status-0": "confirmed"})
+    work()
+    page = text_of(browser.get(path))
+    assert (
+        "2 entrants get nothing, or not everything, until somebody acts: under 18, and no guardian is named. Once"
+        in page
+    )
 
 
 def test_whether_everybody_is_on_it_is_asked_once_somebody_is_entered(browser: Client, event: Event) -> None:
