@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from campaigns import schedule
 from campaigns.models.words import CampaignState, RaceStatus
 from campaigns.said import CHANNELS as CHANNELS
 from campaigns.said import REASONS as REASONS
@@ -48,6 +49,17 @@ def soon(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     days = (local.date() - now.astimezone(zone).date()).days
     near = {0: "today", 1: "tomorrow"}.get(days) or (f"on {local:%A}" if 0 < days < 7 else f"on {day(local)}")
     return f"{near} at {local:%H:%M}"
+
+
+def own_start(when: str) -> str:
+    """ "2 hours before each runner's own start" of a step's time that hangs on it; empty of any other."""
+    parsed = schedule.parse_when(when) if when else None
+    if not isinstance(parsed, schedule.MinutesFromStart):
+        return ""
+    if not parsed.minutes:
+        return "at each runner’s own start"
+    side = "before" if parsed.minutes < 0 else "after"
+    return f"{lasting(60 * abs(parsed.minutes))} {side} each runner’s own start"
 
 
 def to_go(days: int) -> str:

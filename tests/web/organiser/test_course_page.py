@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import time_machine
@@ -167,6 +167,16 @@ def test_the_list_tells_all_without_the_picture() -> None:
                   "Race morning", "Text for 1 entrant", "Race day, Sun 19 Sep 2027"):  # fmt: skip
         assert words in listed
     assert listed.index("Tip") < listed.index("Race morning") < listed.index("Race day, ")
+
+
+def test_a_step_that_hangs_on_each_start_says_so() -> None:
+    event = make_event()
+    Race.objects.create(event=event, slug="kids", name="Kids Race", start=time(12))
+    plan_of(event)
+    said = "Sun 19 Sep 2027, 08:00 to 10:00: 2 hours before each runner’s own start, in 51 days"
+    assert said in course_of(event)
+    step = owner(event).get(f"/e/{event.slug}/steps/race-morning/").content.decode()
+    assert "Sun 19 Sep 2027, 08:00 to 10:00, 2 hours before each runner’s own start" in step
 
 
 def test_a_step_whose_time_ran_out_unapproved_is_missed() -> None:

@@ -22,3 +22,17 @@ def test_texts_that_count_more_than_once_say_so():
     assert words.texts(366, 366) == "366 texts"
     assert words.texts(1, 1) == "1 text"
     assert words.texts(366, 732) == "366 texts (you pay for 732: long ones count as several)"
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("start - 120 min", "2 hours before each runner’s own start"),
+        ("start + 45 min", "45 minutes after each runner’s own start"),
+        ("start", "at each runner’s own start"),
+        ("12 days before, 10:00", ""),
+        ("", ""),
+    ],
+)
+def test_a_time_that_hangs_on_the_start_is_said_in_words(when, said):
+    assert words.own_start(when) == said
