@@ -10,7 +10,7 @@ from campaigns.approval import Unapproved
 from campaigns.live import Line
 from campaigns.models import Event, Notice, Step
 from campaigns.models.words import Channel
-from campaigns.said import CHANNELS, REASONS, count, moment, topic
+from campaigns.said import CHANNELS, REASONS, count, moment, reason, topic
 
 Said = tuple[str, str]
 """Subject and words."""
@@ -55,13 +55,16 @@ def result(event: Event, line: Line) -> Said:
         said.append(f"{line.not_reached:,} could not be reached.")
     if line.doubtful:
         said.append(f"Of {line.doubtful:,} it is not known.")
-    said += [f"- {number:,}: {REASONS.get(reason, reason)}" for reason, number in line.reasons.items()]
+    said += [
+        f"- {number:,}: {reason(word, line.step.channel, line.step.purpose)}"
+        for word, number in line.reasons.items()
+    ]
     return f"“{name}” went to {reached:,}", "\n".join([*said, f"All of it: {_page(event, 'report/')}"])
 
 
 def held(event: Event, line: Line) -> Said:
     name, number = topic(line.step.name), line.of("held")
-    why = [f"- {REASONS[reason]}" for reason in ("minor", "missing_value") if line.reasons.get(reason)]
+    why = [f"- {REASONS[word]}" for word in ("minor", "missing_value") if line.reasons.get(word)]
     return (
         f"{count(number, 'message')} of “{name}” {'waits' if number == 1 else 'wait'} for a person",
         "\n".join(

@@ -53,3 +53,21 @@ REASONS = {
     "restored": "may have had it before a backup was restored: somebody has to say",
 }
 """Why a delivery did not reach somebody."""
+
+
+def agreement(channel: str, purpose: str) -> str:
+    """What somebody has to agree to for such a message: "texts", "tips by email"; every text needs a yes to texts."""
+    by = "by text" if channel == "sms" else "by email"
+    if purpose == "service":
+        return "texts" if channel == "sms" else f"news {by}"
+    return f"{'sponsors’ messages' if purpose == 'sponsor' else purpose} {by}"
+
+
+def not_agreed(channel: str, purpose: str) -> str:
+    """ "have not agreed to tips by email": behind whoever it is said of."""
+    return f"have not agreed to {agreement(channel, purpose)}"
+
+
+def reason(word: str, channel: str, purpose: str) -> str:
+    """Why a delivery of such a message did not reach somebody, to stand behind a colon."""
+    return f"they {not_agreed(channel, purpose)}" if word == "no_consent" else REASONS.get(word, word)

@@ -30,6 +30,7 @@ class Prospect:
 
     step: str
     channel: str
+    purpose: str
     due_at: datetime
     verdict: str
     """The claim's own word: `eligible`, `email` for the fallback, or why they are left out."""
@@ -70,6 +71,7 @@ def prospects(entrant: Entrant, now: datetime) -> list[Prospect]:
         Prospect(
             row.step,
             "email" if row.verdict == "email" else row.channel,
+            row.purpose,
             row.due_at,
             row.verdict,
             row.approved,
@@ -82,6 +84,7 @@ class _Row(NamedTuple):
     step_id: int
     step: str
     channel: str
+    purpose: str
     version: int
     fallback: int
     due_at: datetime
@@ -139,7 +142,7 @@ def _statement(audience: str) -> str:
 WITH asked (step_id, due_at, latest_at) AS MATERIALIZED (
     SELECT * FROM unnest(%(steps)s::bigint[], %(dues)s::timestamptz[], %(latests)s::timestamptz[])
 )
-SELECT s.id, s.name, o.channel, s.version_id, s.fallback_version_id, d.due_at,
+SELECT s.id, s.name, o.channel, s.purpose, s.version_id, s.fallback_version_id, d.due_at,
     {eligibility.verdict(audience, quiet=False)} AS verdict,
     s.state IN ('approved', 'sending', 'done') AND s.approved_hash = s.content_hash
         AND s.approved_date = ev.date AND {gate.SIGNED_OFF} AS approved

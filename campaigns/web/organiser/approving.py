@@ -264,13 +264,14 @@ def _totals(report: Report) -> dict[str, Any]:
     }
 
 
-def left_out(reason: str) -> str:
-    """Why somebody is left out, in words."""
+def left_out(reason: str, channel: str, purpose: str) -> str:
+    """Why somebody is left out of a step, in words."""
+    if reason == "no_consent":
+        return words.not_agreed(channel, purpose)
     return LEFT_OUT.get(reason, reason.replace("_", " "))
 
 
 LEFT_OUT = {
-    "no_consent": "have not agreed",
     "suppressed": "have opted out or cannot be reached",
     "withdrawn": "have withdrawn",
     "no_address": "have no address or number for it",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from campaigns.models import Attempt, Delivery
 from campaigns.models.ledger import Outcome
 from campaigns.models.words import Channel, DeliveryState, Reason, Scope, SuppressionReason
+from campaigns.said import not_agreed
 
 REASONS = {
-    Reason.NO_CONSENT: "they have not said yes to this kind of message",
     Reason.SUPPRESSED: "their address is closed for it",
     Reason.WITHDRAWN: "withdrawn",
     Reason.NO_ADDRESS: "no address is known for it",
@@ -64,19 +64,21 @@ STOPPED_BY = {
 }
 
 
-def verdict(word: str) -> str:
-    """Why the claim would leave somebody out, as things stand."""
-    return HELD if word == "held" else REASONS[Reason(word)]
+def verdict(word: str, channel: str, purpose: str) -> str:
+    """Why the claim would leave somebody out of such a message, as things stand."""
+    if word == "held":
+        return HELD
+    return f"they {not_agreed(channel, purpose)}" if word == Reason.NO_CONSENT else REASONS[Reason(word)]
 
 
 def delivery(row: Delivery) -> str:
     """What a delivery's state and reason mean, or nothing where the chip says it all."""
-    said = [EXPLAINED.get(DeliveryState(row.state), "")]
+    told = [EXPLAINED.get(DeliveryState(row.state), "")]
     if row.reason:
-        said.append(REASONS[Reason(row.reason)])
+        told.append(verdict(row.reason, row.channel, row.step.purpose))
     if row.carrier_id and row.sent_at:
-        said.append("in one message with the family's")
-    return "; ".join(filter(None, said))
+        told.append("in one message with the family's")
+    return "; ".join(filter(None, told))
 
 
 def attempt(one: Attempt) -> str:

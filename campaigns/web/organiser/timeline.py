@@ -76,7 +76,7 @@ def _ahead(
     one: ledger.Prospect, now: datetime, queued: list[Attempt] | None, message: tuple[str, str] | None
 ) -> Stop:
     if not one.goes:
-        word, colour, why = "not for them", "plain", fates.verdict(one.verdict)
+        word, colour, why = "not for them", "plain", fates.verdict(one.verdict, one.channel, one.purpose)
         if one.verdict in ("held", "minor", "missing_value"):
             word, colour = "waits", "amber"
     elif not one.approved:

@@ -12,6 +12,8 @@ from campaigns.said import REASONS as REASONS
 from campaigns.said import count as count
 from campaigns.said import day as day
 from campaigns.said import moment as moment
+from campaigns.said import not_agreed as not_agreed
+from campaigns.said import reason as reason
 from campaigns.said import texts as texts
 from campaigns.said import topic as topic
 

@@ -95,6 +95,18 @@ def test_a_look_is_asked_for_run_and_shown(approver: Client, event: Event) -> No
     assert AuditEntry.objects.get().act == "errand.preflight"
 
 
+def test_a_look_says_what_those_left_out_have_not_agreed_to_and_where_that_stands(
+    approver: Client, event: Event
+) -> None:
+    everybody = read(approver, ask(approver, event, "tip", "race-morning"))
+    assert "What somebody has agreed to" not in everybody
+    make_entrant(event, email="quiet@example.com", mobile="+447700900199", yes=())
+    page = read(approver, ask(approver, event, "tip", "race-morning"))
+    assert "1 have not agreed to tips by email" in page
+    assert "1 have not agreed to texts" in page
+    assert "What somebody has agreed to stands in the entry list, or is what they have chosen since" in page
+
+
 def test_a_look_leads_to_each_message_as_a_runner_gets_it_and_back(approver: Client, event: Event) -> None:
     address = ask(approver, event, "tip", "race-morning")
     page = approver.get(address).content.decode()

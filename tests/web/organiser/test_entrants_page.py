@@ -128,7 +128,7 @@ def test_what_is_not_approved_and_what_is_not_for_them_is_said_with_the_reason()
     a_campaign(event, a_step("tip"), a_step("kids", audience="minors", purpose="service"))
     with time_machine.travel(NOW, tick=False):
         page = shown(editor(event), of(zoe))
-    assert "Tip not for them email · Tue 3 Aug 2027, 10:00 · they have not said yes" in page
+    assert "Tip not for them email · Tue 3 Aug 2027, 10:00 · they have not agreed to tips by email" in page
     assert "Kids not for them email · Tue 3 Aug 2027, 10:00 · not meant for them" in page
     assert "No message is to come." in page
     Consent.objects.create(entrant=zoe, channel="email", purpose="tips", granted=True, source="test", at=NOW)

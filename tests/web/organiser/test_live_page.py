@@ -80,7 +80,7 @@ def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> N
     assert "3 messages wait to leave" in said
     assert "90 % of 30" in said
     assert "Everyone whom a step is for is counted once in its row" in said
-    assert "they have not agreed to it" in said
+    assert "they have not agreed to news by email" in said
     assert "a child without a guardian's address" in said
     assert "in doubt: handed over, and the answer was lost" in said
 
