@@ -107,6 +107,17 @@ def test_a_look_says_what_those_left_out_have_not_agreed_to_and_where_that_stand
     assert "What somebody has agreed to stands in the entry list, or is what they have chosen since" in page
 
 
+def test_what_a_catch_up_is_stands_in_place_of_a_count_of_nobody(approver: Client, event: Event) -> None:
+    page = read(approver, ask(approver, event, "catch-up"))
+    assert "Whoever enters after a tip has gone out gets this one email" in page
+    assert "0 of" not in page
+    course = read(approver, f"/e/{event.slug}/")
+    assert (
+        "Whoever enters after a tip has gone out gets one email with the tips they were too late for"
+        in course
+    )
+
+
 def test_a_look_leads_to_each_message_as_a_runner_gets_it_and_back(approver: Client, event: Event) -> None:
     address = ask(approver, event, "tip", "race-morning")
     page = approver.get(address).content.decode()
