@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from campaigns import audit, start_list
+from campaigns import audit, clock, start_list
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.entry_lists import uploads
@@ -21,6 +21,7 @@ from campaigns.entry_lists.mapping_files import NEVER_READ, from_document
 from campaigns.entry_lists.sheet import ListError
 from campaigns.models import AuditEntry, Entrant, Event, ListUpload
 from campaigns.models.words import UploadState
+from campaigns.web.organiser import onward
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.showing import fragment, show
 
@@ -302,6 +303,8 @@ def _upload(member: Member, token: str) -> ListUpload:
 
 def _shown(request: HttpRequest, member: Member, upload: ListUpload, **sent: forms.Form) -> HttpResponse:
     drawn: dict[str, Any] = {"columns": None, "confirm": None}
+    ended = upload.state == UploadState.DONE
+    nothing = upload.state == UploadState.COMPARED and not upload.result["changes_something"]
     if upload.state in (UploadState.UNCLEAR, UploadState.COMPARED):
         drawn["columns"] = Columns(upload, auto_id="%s")
     if upload.state == UploadState.COMPARED:
@@ -309,6 +312,7 @@ def _shown(request: HttpRequest, member: Member, upload: ListUpload, **sent: for
     return show(
         request, member, "list.html", status=422 if sent else 200, upload=upload, forms=drawn | sent,
         pairs=_pairs(upload), wrong=bool(sent),
+        onward=onward.after_a_list(member.event, clock.now()) if ended or nothing else None,
     )  # fmt: skip
 
 

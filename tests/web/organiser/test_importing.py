@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from people import a_campaign, a_step
 from pytest_django import DjangoAssertNumQueries
 from reigate import make_event
 from signed_in import browser_of, make_user
 from web.organiser.lists import UNKNOWN, a_list
 
 from campaigns.entry_lists import uploads
-from campaigns.models import AuditEntry, Consent, Entrant, Event, ListUpload
+from campaigns.models import AuditEntry, Campaign, Consent, Entrant, Event, ListUpload, Step
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -298,6 +299,55 @@ def test_only_that_is_said_of_who_waits_which_is_true_of_these_rows(browser: Cli
         "2 entrants get nothing, or not everything, until somebody acts: under 18, and no guardian is named. Once"
         in page
     )
+
+
+ONWARD = {
+    None: ("Next: what they are to get", "/e/run-reigate-2027/"),
+    "draft": ("Next: look at what they get", "/e/run-reigate-2027/approve"),
+    "approved": ("Next: start it", "/e/run-reigate-2027/approve"),
+    "live": ("Next: see how it goes", "/e/run-reigate-2027/live/"),
+    "paused": ("Next: let it go on", "/e/run-reigate-2027/live/"),
+    "stopped": ("See the entrants", "/e/run-reigate-2027/entrants"),
+}
+
+
+@pytest.mark.parametrize("state", ONWARD)
+def test_a_list_that_is_known_already_says_so_and_leads_onwards(
+    browser: Client, event: Event, state: str | None
+) -> None:
+    path = send(browser, event, rows(37))["Location"]
+    work()
+    browser.post(path, {"act": "confirm", "digest": ListUpload.objects.get().digest})
+    work()
+    if state:
+        a_campaign(event, a_step(), live=False)
+        Campaign.objects.update(state=state)
+    again = send(browser, event, rows(37))["Location"]
+    work()
+    words, address = ONWARD[state]
+    for page in (browser.get(path), browser.get(again)):
+        assert f'<a class="button button-first" href="{address}">{words}</a>' in page.content.decode()
+    assert "All 37 rows of this list are known already: nothing has changed" in text_of(page)
+    assert "Choose another file" in text_of(page)
+
+
+def test_with_steps_that_wait_a_known_list_leads_to_their_approval(browser: Client, event: Event) -> None:
+    a_list(event, "done")
+    a_campaign(event, a_step(), a_step("shoes", template="shoes"))
+    Step.objects.filter(name="shoes").update(state="waiting")
+    token = ListUpload.objects.get().token
+    page = browser.get(f"/e/{event.slug}/entrants/lists/{token}")
+    assert "Next: approve the step that waits" in text_of(page)
+
+
+def test_a_list_of_which_no_row_can_be_read_leads_to_another_file_first(
+    browser: Client, event: Event
+) -> None:
+    path = send(browser, event, rows(3, "15 mile"))["Location"]
+    work()
+    page = browser.get(path).content.decode()
+    assert page.count("button-first") == 1
+    assert "Next: " not in page
 
 
 def test_whether_everybody_is_on_it_is_asked_once_somebody_is_entered(browser: Client, event: Event) -> None:
