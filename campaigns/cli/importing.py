@@ -171,6 +171,7 @@ def as_json(done: Import, dry_run: bool) -> dict[str, Any]:
         **done.beside,
         "pairs": [pair._asdict() for pair in done.diff.pairs],
         "says_it_is_for": done.says_it_is_for,
+        "elsewhere": [one._asdict() for one in done.elsewhere],
         "columns": done.diff.columns,
         "changes": [{"row": row, "columns": columns} for row, columns in done.diff.changes],
     }
@@ -184,6 +185,8 @@ def tell(done: Import, slug: str, dry_run: bool) -> None:
         _print_another(done)
         click.echo(f"{_rows(done)} imported into {slug}: {_outcomes(done)}.")
         _print_others(done, "Withdrawn")
+    for one in done.elsewhere:
+        click.echo(one.words, err=True)
     if done.not_read:
         click.echo(f"Not read: {', '.join(done.not_read)}.")
     _print_problems(done)

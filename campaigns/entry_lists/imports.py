@@ -13,6 +13,7 @@ from campaigns.entry_lists import apply as applying
 from campaigns.entry_lists import meeting, remembered, staging
 from campaigns.entry_lists.dates import DateOrder
 from campaigns.entry_lists.diff import Diff, compare
+from campaigns.entry_lists.elsewhere import Elsewhere, elsewhere
 from campaigns.entry_lists.entries import EventFacts, Problem, Reader, prove_dates
 from campaigns.entry_lists.mapping import Layout, Mapping, bind, recognise, refuse_absent
 from campaigns.entry_lists.matching import Word
@@ -48,6 +49,8 @@ class Import:
     """Words of the status column that hold an entrant because nobody knows them, and in how many rows."""
     says_it_is_for: str = ""
     """The meeting that the list names, where that is another than this event."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """Other events that also write to people of this list."""
 
     @property
     def not_read(self) -> list[str]:
@@ -96,12 +99,15 @@ def import_list(
         _refuse_incomplete(word, reader)
         left_out = [*staging.reject_repeats(), *staging.reject_erased(event)]
         problems = sorted([*reader.problems, *left_out])
+        shared = tuple(elsewhere(event))
 
         def result(diff: Diff) -> Import:
             rejected = reader.rejected + len(left_out)
             unknown = dict(reader.unknown_statuses)
             said = meeting.another(reader.meetings, event.name, event.date.year, reader.facts.races)
-            return Import(layout.mapping.source, reader.rows, rejected, diff, problems, layout, unknown, said)
+            return Import(
+                layout.mapping.source, reader.rows, rejected, diff, problems, layout, unknown, said, shared
+            )
 
         def compared() -> Import:
             return result(compare(event, layout, word))

@@ -219,6 +219,7 @@ def _note(upload: ListUpload, state: UploadState, done: Import, **more: Any) -> 
         "not_read": done.not_read,
         "unknown_statuses": statuses,
         "says_it_is_for": done.says_it_is_for,
+        "elsewhere": [list(one) for one in done.elsewhere],
     }
     _set(upload, state=state, result=result, digest=done.diff.digest, **more)
 

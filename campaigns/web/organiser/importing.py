@@ -16,6 +16,7 @@ from campaigns import audit, clock, start_list
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.entry_lists import uploads
+from campaigns.entry_lists.elsewhere import Elsewhere
 from campaigns.entry_lists.mapping import REQUIRED, Field
 from campaigns.entry_lists.mapping_files import NEVER_READ, from_document
 from campaigns.entry_lists.sheet import ListError
@@ -312,6 +313,7 @@ def _shown(request: HttpRequest, member: Member, upload: ListUpload, **sent: for
     return show(
         request, member, "list.html", status=422 if sent else 200, upload=upload, forms=drawn | sent,
         pairs=_pairs(upload), wrong=bool(sent),
+        elsewhere=[Elsewhere(*one).words for one in upload.result.get("elsewhere", [])],
         onward=onward.after_a_list(member.event, clock.now()) if ended or nothing else None,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from people import a_campaign, a_step
+from people import a_campaign, a_step, entrants
 from pytest_django import DjangoAssertNumQueries
 from reigate import make_event
 from signed_in import browser_of, make_user
@@ -329,6 +329,20 @@ def test_a_list_that_is_known_already_says_so_and_leads_onwards(
         assert f'<a class="button button-first" href="{address}">{words}</a>' in page.content.decode()
     assert "All 37 rows of this list are known already: nothing has changed" in text_of(page)
     assert "Choose another file" in text_of(page)
+
+
+def test_whoever_gets_the_messages_of_another_event_too_is_counted_before_and_after(
+    browser: Client, event: Event
+) -> None:
+    other = make_event("hill-run", event.organiser, date=event.date)
+    entrants(other, 1, race=other.races.get().slug, email="a1@example.org")
+    a_campaign(other, a_step())
+    path = send(browser, event, rows(3))["Location"]
+    work()
+    assert "1 address of this list is entered in Run Reigate 2027 too" in text_of(browser.get(path))
+    browser.post(path, {"act": "confirm", "digest": ListUpload.objects.get().digest})
+    work()
+    assert "1 address of this list is entered in Run Reigate 2027 too" in text_of(browser.get(path))
 
 
 def test_with_steps_that_wait_a_known_list_leads_to_their_approval(browser: Client, event: Event) -> None:
