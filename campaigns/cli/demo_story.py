@@ -16,13 +16,13 @@ from campaigns import campaign, clock, rendering, sign_off
 from campaigns.accounts import members
 from campaigns.entry_lists.imports import import_list
 from campaigns.models import (
-    Attempt,
     Campaign,
     Delivery,
     Entrant,
     Event,
     Organiser,
     Race,
+    Receipt,
     StaffContact,
     Step,
     User,
@@ -92,13 +92,16 @@ def _forget(organiser: Organiser) -> None:
             f"There is an event '{taken.slug}' that the demo did not make: "
             "set AIDSTATION_HOME to another folder to see the demo."
         )
-    ours = {"step__campaign__event__organiser": organiser}
-    Attempt.objects.filter(delivery__in=Delivery.objects.filter(**ours)).delete()
-    Delivery.objects.filter(**ours).delete()
+    ours = Delivery.objects.filter(step__campaign__event__organiser=organiser)
+    Receipt.objects.filter(delivery__in=ours.values("id")).delete()
+    ours.update(carrier=None)  # a carrier cannot go before whom it carried
+    ours.delete()
     Step.objects.filter(campaign__event__organiser=organiser).delete()
     Campaign.objects.filter(event__organiser=organiser).delete()
     Entrant.objects.filter(event__organiser=organiser).delete()
     organiser.suppressions.all().delete()
+    organiser.inbound_texts.all().delete()
+    organiser.list_mappings.all().delete()
     Event.objects.filter(organiser=organiser).delete()
 
 

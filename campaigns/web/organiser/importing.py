@@ -193,7 +193,10 @@ class Confirm(forms.Form):
 def lists(request: HttpRequest, member: Member) -> HttpResponse:
     """`/e/<slug>/entrants/lists`: what waits for a yes, and every list that was brought in, also by command."""
     waiting = ListUpload.objects.filter(event=member.event).exclude(state__in=uploads.ENDED)
-    brought = AuditEntry.objects.filter(event=member.event.slug, act="entrants.import").order_by("-id")
+    # An event of that name may have stood here before; its lists are not this one's.
+    brought = AuditEntry.objects.filter(
+        event=member.event.slug, act="entrants.import", at__gte=member.event.created_at
+    ).order_by("-id")
     return show(
         request, member, "lists.html", waiting=waiting.defer("body").order_by("-id"),
         brought=list(brought[:SHOWN_IMPORTS]), who_waits=start_list.waiting_count(member.event),

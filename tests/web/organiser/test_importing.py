@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from people import a_campaign, a_step, entrants
 from pytest_django import DjangoAssertNumQueries
 from reigate import make_event
@@ -149,6 +150,14 @@ def test_no_more_than_the_largest_list_comes_to_disk(monkeypatch: pytest.MonkeyP
         handler.receive_data_chunk(b"x" * 10, start)
     file = handler.file_complete(100)
     assert (file.size, len(file.read())) == (100, 10)
+
+
+def test_lists_of_an_earlier_event_of_that_name_are_not_shown(browser: Client, event: Event) -> None:
+    a_list(event, "done")
+    page = f"/e/{event.slug}/entrants/lists"
+    assert "No list has been brought in yet" not in text_of(browser.get(page))
+    Event.objects.update(created_at=timezone.now())
+    assert "No list has been brought in yet" in text_of(browser.get(page))
 
 
 def test_dropping_takes_the_file_away(browser: Client, event: Event) -> None:
