@@ -186,8 +186,12 @@ def _kept(what: str, event: Event, count: Callable[[], T], seconds: int = MINUTE
 
 
 def waiting(event: Event) -> Found:
-    """Those who get nothing until a person acts, the first `PAGE` of them by name, each with what they wait for."""
-    why = people.waiting(event)
+    """Those who get nothing until a person acts: see `those`."""
+    return those(people.waiting(event))
+
+
+def those(why: dict[int, str]) -> Found:
+    """The first `PAGE` by name of `people.waiting`, each with what they wait for, and how many there are."""
     if not why:
         return Found([], 0)
     with connection.cursor() as cursor:

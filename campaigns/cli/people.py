@@ -1,4 +1,4 @@
-"""`aidstation entrants guardian|guardians|hold|release|mark`: what is done to entrants by hand, one bib or many."""
+"""`aidstation entrants guardian|guardians|hold|release|release-all|keep-all|mark`: done by hand, to one bib or many."""
 
 from __future__ import annotations
 
@@ -145,6 +145,64 @@ def release(word: str, slug: str, as_json: bool, who: str) -> None:
     _tell(entrant, "confirmed", changed, as_json)
 
 
+def _together(name: str, help_text: str, said: str) -> click.Command:
+    """A command for all whom one reason holds."""
+
+    @click.command(name, help=help_text)
+    @_event
+    @click.option(
+        "--reason",
+        required=True,
+        metavar="TEXT",
+        help="As `entrants show --held` says it, whole and unchanged.",
+    )
+    @output.json_option
+    @output.as_option
+    def act(slug: str, reason: str, as_json: bool, who: str) -> None:
+        ready.prepare()
+        from django.db import transaction
+
+        from campaigns import audit, held
+
+        event = event_named(slug)
+        change, noted = {
+            "release-all": (held.release, "entrants.release"),
+            "keep-all": (held.keep, "entrants.hold"),
+        }[name]
+        with transaction.atomic():
+            ids = change(event, reason)
+            if ids:
+                audit.record(who, noted, event=slug, entrants=len(ids), ids=ids[: held.MOST_NAMED])
+        if as_json:
+            output.print_json({"entrants": len(ids)})
+        elif ids:
+            click.echo(f"{_entrants(len(ids))} {said}.")
+        else:
+            click.echo(f"Nobody is held for this reason.{_reasons(event)}")
+
+    return act
+
+
+release_all = _together(
+    "release-all",
+    "End the hold of all whom one reason holds: what waited goes out if it is still in time.\n\n"
+    "A child for whom nobody has named a guardian goes on waiting for that.",
+    "released",
+)
+keep_all = _together(
+    "keep-all",
+    "Keep all held whom one reason of a list holds, so that no later list releases them.",
+    "kept held, whatever a later list says",
+)
+
+
+def _reasons(event: Event) -> str:
+    from campaigns import held
+
+    found = [f"“{one.reason}” ({len(one.ids):,})" for one in held.together(event)]
+    return f" Those that hold somebody: {', '.join(found)}." if found else ""
+
+
 @click.command()
 @click.argument("status", type=click.Choice(["started", "finished", "dns", "dnf"]))
 @click.argument("bibs", nargs=-1, metavar="[BIB]...")
@@ -193,7 +251,7 @@ def mark(status: str, bibs: tuple[str, ...], slug: str, file: Path | None, as_js
         click.echo(sentence, err=True)
 
 
-COMMANDS = (guardian, guardians, hold, release, mark)
+COMMANDS = (guardian, guardians, hold, release, release_all, keep_all, mark)
 """For the group `entrants`."""
 
 

@@ -12,6 +12,7 @@ from reigate import dump, make_entrant, make_event, revision_of
 
 from campaigns import addresses
 from campaigns.cli.entrants import entrants
+from campaigns.entry_lists.diff import STATUS_REASON
 from campaigns.models import AuditEntry, Entrant, Event, Guardian
 
 YOUNG = {"birth_date": date(2012, 5, 5)}
@@ -239,3 +240,31 @@ def test_show_held_lists_who_waits_for_a_person_with_the_word_that_names_them(ev
 
 def run_show(*words: str) -> str:
     return CliRunner().invoke(entrants, ["show", "--event", "run-reigate-2027", *words]).output
+
+
+# All whom one reason holds
+
+UNSURE = {"status": "held", "hold_reason": STATUS_REASON}
+
+
+def test_release_all_releases_whom_one_reason_holds_and_is_noted_once(event: Event) -> None:
+    unsure = [make_entrant(event, **UNSURE) for _ in range(3)]
+    other = make_entrant(event, status="held", hold_reason="Two entries.")
+    assert run("release-all", "--reason", STATUS_REASON).stdout == "3 entrants released.\n"
+    assert list(Entrant.objects.filter(status="confirmed").order_by("id")) == unsure
+    entry = AuditEntry.objects.get()
+    assert (entry.who, entry.act) == ("kim@example.com", "entrants.release")
+    assert entry.detail == {"entrants": 3, "ids": [one.id for one in unsure]}
+    again = run("release-all", "--reason", STATUS_REASON)
+    assert again.stdout == ("Nobody is held for this reason. Those that hold somebody: “Two entries.” (1).\n")
+    assert AuditEntry.objects.count() == 1
+    other.refresh_from_db()
+    assert other.status == "held"
+
+
+def test_keep_all_holds_them_whatever_a_later_list_says(event: Event) -> None:
+    make_entrant(event, **UNSURE)
+    result = run("keep-all", "--reason", STATUS_REASON, "--json")
+    assert json.loads(result.stdout) == {"entrants": 1}
+    assert Entrant.objects.get().hold_reason == f"Kept held. {STATUS_REASON}"
+    assert AuditEntry.objects.get().act == "entrants.hold"

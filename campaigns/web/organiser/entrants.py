@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
-from campaigns import audit, people, start_list
+from campaigns import audit, held, people, start_list
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.web.organiser import words
@@ -64,6 +64,13 @@ class AllGuardians(forms.Form):
     )
 
 
+class Held(forms.Form):
+    """A yes to all whom one reason holds: to just those who were shown."""
+
+    reason = forms.CharField(max_length=10_000, required=False, strip=False, widget=forms.HiddenInput)
+    seen = forms.CharField(widget=forms.HiddenInput)
+
+
 @require_safe
 @page(Power.SEE)
 def waiting(request: HttpRequest, member: Member) -> HttpResponse:
@@ -89,12 +96,49 @@ def name_guardians(request: HttpRequest, member: Member) -> HttpResponse:
     return redirect("entrants-waiting", member.event.slug)
 
 
+@require_POST
+@page(Power.EDIT)
+def change_held(request: HttpRequest, member: Member) -> HttpResponse:
+    """`/e/<slug>/entrants/waiting/held`: all whom one reason holds are released, or kept held, at one press."""
+    form, act = Held(request.POST), request.POST.get("act", "")
+    if form.is_valid() and act in HELD_ACTS:
+        change, name, said = HELD_ACTS[act]
+        try:
+            with transaction.atomic():
+                ids = change(member.event, form.cleaned_data["reason"], form.cleaned_data["seen"])
+                audit.record(
+                    member.who, name, event=member.event.slug, entrants=len(ids), ids=ids[: held.MOST_NAMED]
+                )
+            messages.success(request, f"{words.count(len(ids), 'entrant is', 'entrants are')} {said}")
+        except held.OthersNow:
+            messages.warning(request, "Not the same people are held as when you looked: nothing was changed.")
+    return redirect("entrants-waiting", member.event.slug)
+
+
+HELD_ACTS = {
+    "release": (
+        held.release,
+        "entrants.release",
+        "released: what waited goes out if it is still in time.",
+    ),
+    "keep": (held.keep, "entrants.hold", "kept held: no later list releases them."),
+}
+"""What may be done to all whom one reason holds: by whom, as what it is noted, and what is said of it."""
+
+
 def _waiting(request: HttpRequest, member: Member, form: AllGuardians | None = None) -> HttpResponse:
-    found = start_list.waiting(member.event)
+    why = people.waiting(member.event)
+    found = start_list.those(why)
     asked = found.count and member.may(Power.EDIT)
     children = start_list.children_with_an_address(member.event) if asked else 0
     form = form or AllGuardians(initial={"seen": children})
     return show(
         request, member, "entrants_waiting.html", status=422 if form.errors else 200, found=found,
-        who_waits=found.count, children=children, form=form,
+        who_waits=found.count, children=children, form=form, together=_together(member, why) if asked else [],
     )  # fmt: skip
+
+
+def _together(member: Member, why: dict[int, str]) -> list[tuple[held.Together, Held]]:
+    """Whom one reason holds and who are more than one, with the form for them."""
+    found = [one for one in held.together(member.event, why) if len(one.ids) > 1]
+    return [(one, Held(initial={"reason": one.reason, "seen": one.seen}, auto_id="")) for one in found]

@@ -11,6 +11,7 @@ of_an_event: list[URLPattern | URLResolver] = [
     path("entrants", entrants.entrants, name="entrants"),
     path("entrants/waiting", entrants.waiting, name="entrants-waiting"),
     path("entrants/waiting/guardians", entrants.name_guardians, name="entrants-guardians"),
+    path("entrants/waiting/held", entrants.change_held, name="entrants-held"),
     path("entrants/lists", importing.lists, name="lists"),
     path("entrants/lists/new", importing.new, name="list-new"),
     path("entrants/lists/<str:token>", importing.listed, name="list"),

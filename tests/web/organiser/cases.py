@@ -187,6 +187,7 @@ CASES: dict[str, Case] = {
     "entrants": Case(with_entrants, states=("empty", "one", "many")),
     "entrants-waiting": Case(with_entrants, states=("empty", "many")),
     "entrants-guardians": Case(posts_only=True, is_page=False),
+    "entrants-held": Case(posts_only=True, is_page=False),
     "entrant": Case(of_an_entrant, wrong={"reason": ""}),
     "entrant-hold": Case(of_an_entrant, posts_only=True, is_page=False),
     "entrant-release": Case(of_an_entrant, posts_only=True, is_page=False),

@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from people import DUE, a_campaign, a_step, an_event, entrant, entrants, queue, 
 from pytest_django import DjangoAssertNumQueries
 from signed_in import browser_of, make_user
 
-from campaigns import campaign, optout
+from campaigns import campaign, held, optout
+from campaigns.entry_lists.diff import STATUS_REASON
 from campaigns.models import Attempt, AuditEntry, Consent, Delivery, Entrant, Event, Guardian
 from campaigns.models.words import Role
 
@@ -292,6 +294,57 @@ def test_all_children_with_an_address_get_a_guardian_by_one_yes() -> None:
     assert "1 entrant gets nothing" in shown(browser, path)
     assert acts(event) == ["entrants.guardians"]
     assert {lost.id, adult.id}.isdisjoint(Guardian.objects.values_list("entrant", flat=True))
+
+
+def press(browser: Client, path: str, act: str) -> Any:
+    """The form of that act, sent as it stands on the page."""
+    page = browser.get(path).content.decode()
+    forms = re.findall(r"<form.*?</form>", page, re.S)
+    form = next(one for one in forms if f'name="act" value="{act}"' in one)
+    fields = dict(re.findall(r'name="(reason|seen)" value="([^"]*)"', form))
+    return browser.post(
+        f"{path}/held", {"act": act, **{name: unescape(value) for name, value in fields.items()}}
+    )
+
+
+def test_all_whom_one_reason_holds_are_released_at_one_press() -> None:
+    event = an_event()
+    reason = "Two entries, <b>ask</b> them."
+    entrants(event, 2, status="held", hold_reason=reason)
+    entrant(event, status="held", hold_reason="Something else.")
+    browser, path = editor(event), f"/e/{event.slug}/entrants/waiting"
+    page = shown(browser, path)
+    assert "Release all 2 …" in page
+    assert "Releases these 2 entrants: what waited for them goes out if it is still in time" in page
+    assert "Keep all 2 held" not in page, "they are held by hand already"
+    assert "Release all 1" not in page
+    looked = held.together(event)[0].seen
+    entrant(event, status="held", hold_reason=reason)
+    browser.post(f"{path}/held", {"act": "release", "reason": reason, "seen": looked})
+    assert "Not the same people are held as when you looked" in shown(browser, path)
+    assert event.entrants.filter(status="held").count() == 4
+    assert press(browser, path, "release")["Location"] == path
+    assert "3 entrants are released" in shown(browser, path)
+    assert event.entrants.filter(status="confirmed").count() == 3
+    assert acts(event) == ["entrants.release"]
+
+
+def test_whom_a_list_holds_can_be_kept_held_together() -> None:
+    event = an_event()
+    entrants(event, 2, status="held", hold_reason=STATUS_REASON)
+    browser, path = editor(event), f"/e/{event.slug}/entrants/waiting"
+    assert press(browser, path, "keep")["Location"] == path
+    assert "2 entrants are kept held" in shown(browser, path)
+    assert set(event.entrants.values_list("hold_reason", flat=True)) == {f"Kept held. {STATUS_REASON}"}
+    assert acts(event) == ["entrants.hold"]
+
+
+def test_who_only_looks_releases_nobody() -> None:
+    event = an_event()
+    entrants(event, 2, status="held", hold_reason=STATUS_REASON)
+    browser, path = editor(event, Role.VIEWER), f"/e/{event.slug}/entrants/waiting"
+    assert "Release all" not in shown(browser, path)
+    assert browser.post(f"{path}/held", {"act": "release", "reason": STATUS_REASON}).status_code == 403
 
 
 def test_a_guardians_address_can_be_corrected() -> None:
