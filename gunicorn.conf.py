@@ -36,6 +36,7 @@ class QuietLogger(Logger):
 
 
 logger_class = QuietLogger
+worker_class = "campaigns.receipts.lane.Worker"
 
 
 def on_starting(_server):

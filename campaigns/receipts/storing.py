@@ -1,7 +1,9 @@
 """Storing reports as they came, once, before anybody thinks about them. It must not know who sent them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -47,10 +49,30 @@ def store(delivery: int | UUID, report: Reported) -> None:
 def store_with_others(reports: Sequence[About]) -> None:
     """As `store`, together with what this process's other calls bring at the same time; committed when it returns."""
     rows = [_row(delivery, report) for delivery, report in reports]
-    if connection.in_atomic_block:
+    gathered = _GATHERED.get()
+    if gathered is not None:
+        gathered += rows
+    elif connection.in_atomic_block:
         _write(rows)
     elif rows:
         _TOGETHER.bring(rows)
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """Until its end `store_with_others` only notes down; at its end all is committed at once. Nothing may be promised
+    before. Raises what the database has against any of them, and then none is stored."""
+    rows: list[dict[str, object]] = []
+    token = _GATHERED.set(rows)
+    try:
+        yield
+    finally:
+        _GATHERED.reset(token)
+    if rows:
+        _write(rows)
+
+
+_GATHERED: ContextVar[list[dict[str, object]] | None] = ContextVar("gathered", default=None)
 
 
 def _row(delivery: int | UUID, report: Reported) -> dict[str, object]:
