@@ -15,8 +15,9 @@ from campaigns.models import Receipt
 from campaigns.models.words import Channel, Scope, SuppressionReason
 from campaigns.receipts import esp_acts
 
-BATCH = 100
-"""Reports interpreted in one transaction: some 30 ms, so that an alert waits behind nothing longer."""
+BATCH = 400
+"""Reports interpreted in one transaction: some 20 ms by themselves, so that an alert waits behind nothing longer. A
+quarter of it would cost twice as much for each."""
 
 FILTERED_SHARE, FILTERED_LEAST = 0.02, 3
 """A step is stopped when more than this share of its texts, and at least this many, were taken for spam."""
