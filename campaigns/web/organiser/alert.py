@@ -21,7 +21,7 @@ from campaigns.alerts.arming import same_person
 from campaigns.alerts.pressing import armed_versions
 from campaigns.models import Alert, Release, User, Version
 from campaigns.models.words import Channel
-from campaigns.web.organiser import refusals, words
+from campaigns.web.organiser import mail_words, refusals, words
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.race_day import RECENT
 from campaigns.web.organiser.showing import fragment, show
@@ -152,6 +152,7 @@ def _show(request: HttpRequest, member: Member, found: Alert, form: forms.Form |
         request, member, "alert.html", alert=found, state=state, form=form,
         open_words=[LABELS[name][0].lower() for name in asks_for if name not in found.values],
         is_mine=same_person(found.armed_by, member.who), seconds=_who_may_confirm(member, found, state),
+        blocks=mail_words.blocks,
         **_words(found, versions, now), **_progress(found, now),
     )  # fmt: skip
 

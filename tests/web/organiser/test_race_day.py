@@ -406,6 +406,14 @@ def test_what_is_typed_is_asked_for_as_people_write_it(event: Event) -> None:
     assert alerts.alert_named(event, "delay").values == {"new_start": "09:45"}
 
 
+def test_the_words_of_an_email_fit_a_phone(event: Event) -> None:
+    with_alerts(event)
+    page = browser_of(approver(event)).get(HEAT).content.decode()
+    assert "<h4>" in page
+    assert "====" not in page
+    assert "----" not in page
+
+
 def test_an_example_is_called_one_beside_the_button(event: Event) -> None:
     heat = with_alerts(event)
     for person in ("ann@example.org", "bob@example.org"):
