@@ -11,8 +11,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import transaction
 
-from campaigns import campaign, clock, rendering, sign_off
+from campaigns import campaign, clock, ledger, rendering, sign_off
 from campaigns.accounts import members
 from campaigns.entry_lists.imports import import_list
 from campaigns.models import (
@@ -63,7 +64,7 @@ class NotTheDemos(Exception):
 def tell() -> list[Event]:
     """Makes the events anew; imports, approves and starts those it returns. Raises NotTheDemos."""
     organiser, _ = Organiser.objects.get_or_create(slug="demo", defaults={"name": "Run Reigate (demo)"})
-    _forget(organiser)
+    forget(organiser)
     _to_try(organiser)
     return [_run_reigate(organiser), _race_today(organiser)]
 
@@ -85,13 +86,16 @@ def _colleague(email: str, name: str, roles: tuple[Role, ...], events: list[Even
     return f"{email} {password}"
 
 
-def _forget(organiser: Organiser) -> None:
+@transaction.atomic
+def forget(organiser: Organiser) -> None:
+    """Removes all that the demo made before."""
     taken = Event.objects.filter(slug__in=SLUGS).exclude(organiser=organiser).first()
     if taken:
         raise NotTheDemos(
             f"There is an event '{taken.slug}' that the demo did not make: "
             "set AIDSTATION_HOME to another folder to see the demo."
         )
+    ledger.end_openings(Event.objects.filter(organiser=organiser).values_list("id", flat=True))
     ours = Delivery.objects.filter(step__campaign__event__organiser=organiser)
     Receipt.objects.filter(delivery__in=ours.values("id")).delete()
     ours.update(carrier=None)  # a carrier cannot go before whom it carried

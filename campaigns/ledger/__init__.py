@@ -25,7 +25,7 @@ from campaigns.ledger.foreseeing import (
     tally,
     went_to,
 )
-from campaigns.ledger.gate import bump_stop_signal, stop_epoch
+from campaigns.ledger.gate import bump_stop_signal, end_openings, stop_epoch
 from campaigns.ledger.looking_ahead import Coming, Prospect, coming, prospects
 from campaigns.ledger.looking_back import Sent, sent_message
 from campaigns.ledger.moves import LEGAL_MOVES, SHOWN_STATE
@@ -76,6 +76,7 @@ __all__ = [
     "close_restoration",
     "coming",
     "done_asking",
+    "end_openings",
     "finish_steps",
     "fold",
     "foresee",

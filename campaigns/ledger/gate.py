@@ -1,6 +1,8 @@
 """What must hold for a step as a whole before anything of it is opened or claimed, and the locks that keep
 openings and claims apart."""
 
+from collections.abc import Iterable
+
 from django.db import connection
 
 GATE = """(
@@ -52,6 +54,22 @@ def lock(kind: int, step_id: int) -> None:
     """Waits for the step's lock and holds it until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [kind, step_id])
+
+
+def end_openings(events: Iterable[int]) -> None:
+    """Waits for the openings under way of these events, and lets none of their steps be opened until the
+    transaction ends.
+
+    Who deletes entrants does so behind this, and looks for their deliveries after it: a delivery has no foreign key
+    that would keep an opening from writing for somebody who is being removed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT s.id FROM steps s JOIN campaigns c ON c.id = s.campaign_id
+            WHERE c.event_id = ANY(%s) ORDER BY s.id FOR NO KEY UPDATE OF s""",
+            [list(events)],
+        )
 
 
 def by_index() -> None:

@@ -15,15 +15,17 @@ class Delivery(models.Model):
     One row a step and entrant is stricter than one a step, entrant and channel: a fallback changes the channel
     of the row, and an alert is one step a channel.
 
-    The database does not look for the step and the version of each row, which would be a query more for every
-    message. Its opening has the step locked, a step with deliveries is not deleted (`editing.delete_step`) and no
-    version ever is.
+    The database does not look for the step, the entrant and the version of each row, which would be a query more for
+    every message. Its opening has the step locked; a step with deliveries is not deleted (`editing.delete_step`), who
+    deletes entrants waits for their openings first (`ledger.end_openings`), and no version is ever deleted.
     """
 
     step = models.ForeignKey(
         Step, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
     )
-    entrant = models.ForeignKey(Entrant, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    entrant = models.ForeignKey(
+        Entrant, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
+    )
     channel = models.TextField(choices=Channel.choices)
     state = models.TextField(choices=DeliveryState.choices, default=DeliveryState.DUE)
     reason = models.TextField(choices=Reason.choices, blank=True, default=Reason.NONE)

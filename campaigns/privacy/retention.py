@@ -10,6 +10,7 @@ from axes.models import AccessAttempt  # type: ignore[import-untyped]
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
+from campaigns import ledger
 from campaigns.models import Entrant, Event, InboundText
 from campaigns.privacy import erasing
 
@@ -87,17 +88,22 @@ def _empty_contacts(now: datetime) -> int:
 
 @transaction.atomic
 def _remove_facts(now: datetime) -> int:
-    """Deletes emptied entrants with all that hangs on them, when each step's totals are written down."""
+    """Deletes emptied entrants with all that hangs on them, when each step's totals are written down.
+
+    Who was emptied is withdrawn, so no opening that begins later writes for them; those under way end first.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT e.id FROM events ev JOIN entrants e ON e.event_id = ev.id AND e.erased_at IS NOT NULL
+            SELECT e.id, e.event_id FROM events ev JOIN entrants e ON e.event_id = ev.id AND e.erased_at IS NOT NULL
             WHERE (ev.date + make_interval(months => ev.fact_months))::date < (%s AT TIME ZONE ev.timezone)::date
             ORDER BY e.id LIMIT %s FOR UPDATE OF e SKIP LOCKED""",
             [now, PIECE],
         )
-        ids = [row[0] for row in cursor.fetchall()]
+        found = cursor.fetchall()
+        ids = [entrant for entrant, _ in found]
         if ids:
+            ledger.end_openings({event for _, event in found})
             for statement in _REMOVE:
                 cursor.execute(statement, {"ids": ids})
     return len(ids)

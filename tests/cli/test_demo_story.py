@@ -55,7 +55,7 @@ def test_after_an_alert_a_family_and_an_answer_it_begins_anew(demo: Organiser, t
         InboundText.objects.create(
             sid=sid, organiser=demo, event=event, entrant=who, kind="text", number_hash=b"x", received_at=AT
         )
-    demo_story._forget(demo)
+    demo_story.forget(demo)
     for model in (Event, Entrant, Step, Delivery, Receipt, InboundText):
         assert not model.objects.exists(), model
     assert not demo.list_mappings.exists()
@@ -64,9 +64,9 @@ def test_after_an_alert_a_family_and_an_answer_it_begins_anew(demo: Organiser, t
 def test_an_event_of_somebody_else_stays(demo: Organiser) -> None:
     theirs = a_campaign(an_event())
     a_family_mailed(theirs.event, the_step(theirs))
-    demo_story._forget(demo)
+    demo_story.forget(demo)
     assert Delivery.objects.count() == 2
     assert Receipt.objects.count() == 1
     an_event(slug="try-it")
     with pytest.raises(demo_story.NotTheDemos, match="'try-it' that the demo did not make"):
-        demo_story._forget(demo)
+        demo_story.forget(demo)

@@ -22,7 +22,8 @@ from people import (
     tick_at,
 )
 
-from campaigns import campaign, editing, ledger, optout, revision
+from campaigns import campaign, editing, ledger, optout, privacy, revision
+from campaigns.cli import demo_story
 from campaigns.ledger import gate
 from campaigns.ledger.opening import open_chunk
 from campaigns.models import Campaign, Delivery, Entrant, Event, Outbox, Step, Wave
@@ -351,6 +352,31 @@ def test_a_step_deleted_during_its_opening_stays_for_its_messages():
 
     while_it_opens(step, delete)
     assert Delivery.objects.get().step == the_step(loaded)
+
+
+@commits
+def test_who_is_removed_during_an_opening_leaves_no_message_behind():
+    """No foreign key looks for a delivery's entrant: whoever deletes entrants waits for the opening."""
+    loaded = a_campaign(event := an_event())
+    entrants(event, 2)
+
+    def remove() -> None:
+        while privacy.retain(DUE + 3 * 365 * DAY).more:
+            pass
+
+    while_it_opens(the_step(loaded), remove)
+    assert not Entrant.objects.exists()
+    assert not Delivery.objects.exists()
+    assert the_step(loaded).totals == {"due": 2}
+
+
+@commits
+def test_a_demo_told_anew_during_an_opening_leaves_no_message_behind():
+    loaded = a_campaign(event := an_event())
+    entrants(event, 2)
+    while_it_opens(the_step(loaded), lambda: demo_story.forget(event.organiser))
+    assert not Event.objects.exists()
+    assert not Delivery.objects.exists()
 
 
 @commits
