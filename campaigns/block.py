@@ -1,5 +1,5 @@
-"""A claimed block on its way: what leaves, what came back, and what becomes of every row of it. Knows no slots and no
-pacing; `drain` hands it over."""
+"""A claimed block on its way: what leaves, what came back, and what becomes of every row of it; and the blocks that one
+send has in hand. Knows no slots and no pacing; `drain` hands them over."""
 
 import math
 import time
@@ -11,7 +11,7 @@ from django.db import transaction
 from campaigns import addresses, clock, content, ledger, optout, rendering
 from campaigns.channels.outcomes import Email, Kind, Outcome, Sms
 from campaigns.journal import Journal
-from campaigns.models import Entrant, Step
+from campaigns.models import Entrant
 from campaigns.models.words import Channel, Reason, Scope, SuppressionReason
 
 SETTLE_EVERY = 0.5
@@ -30,8 +30,6 @@ class Block:
     refused: list[tuple[Outcome, Sequence[ledger.Claimed]]] = field(default_factory=list)
     handed: set[int] = field(default_factory=set)
     hashes: dict[int, str] = field(default_factory=dict)
-    shut: bool = False
-    accepted: bool = False
     settled: int = 0
     settled_at: float = field(default_factory=time.monotonic)
 
@@ -73,16 +71,10 @@ class Block:
             journal.handing(fences, self.message.version_id, self.hashes[message.key])
             yield message
 
-    @property
-    def got_through(self) -> bool:
-        """Whether the provider took a message and refused none for a reason that concerns everyone."""
-        return self.accepted and not self.shut
-
     def take(self, outcome: Outcome) -> None:
         """Notes what became of a carrier, for it and for those it carries."""
         group = self.groups[outcome.key]
         self.handed.discard(outcome.key)
-        self.accepted |= outcome.kind == Kind.ACCEPTED
         for row in group:
             del self.open[row.delivery]
             self.results.append(
@@ -112,8 +104,9 @@ class Block:
         ledger.release(list(self.open.items()))
 
     def settle_known(self) -> None:
-        """Writes the outcomes that have come, when the last time is long enough ago. What failed is written later."""
-        if time.monotonic() - self.settled_at > SETTLE_EVERY:
+        """Writes the outcomes that have come, when they are the last or the last time is long enough ago. What failed
+        is written later."""
+        if self.results and (not self.open or time.monotonic() - self.settled_at > SETTLE_EVERY):
             self._settle_results()
 
     def _settle_results(self) -> None:
@@ -122,12 +115,12 @@ class Block:
         self.results = []
         self.settled_at = time.monotonic()
 
-    def act_on_refusals(self, step: Step) -> None:
+    def act_on_refusals(self) -> None:
         """A bad address is not written to again; a message that a provider refuses stops its step."""
         for outcome, group in self.refused:
             if outcome.kind == Kind.MESSAGE:
                 ledger.pause_step(
-                    step.id, f"The provider refuses this message: {outcome.detail or outcome.code}"
+                    self.claim.step_id, f"The provider refuses this message: {outcome.detail or outcome.code}"
                 )
             elif outcome.recognised:
                 _suppress(group[0].entrant, self.channel, outcome.code)
@@ -137,6 +130,70 @@ class Block:
         ledger.hold(fences, Reason.MISSING_VALUE, clock.now(), revision=self.claim.revision)
         for delivery, _ in fences:
             del self.open[delivery]
+
+
+@dataclass
+class InHand:
+    """The blocks of one send: the one whose messages leave, and those before it that still wait for answers."""
+
+    journal: Journal
+    shut: bool = False
+    """Whether the provider refused a message for a reason that concerns everyone."""
+    claiming: bool = False
+    """Whether a further claim was asked for that is not one of these blocks yet."""
+    accepted: bool = False
+    settled: int = 0
+    """How many rows have their outcomes in the database."""
+    last: Block = field(init=False)
+    _blocks: list[Block] = field(default_factory=list)
+    _of: dict[int, Block] = field(default_factory=dict)
+
+    def add(self, block: Block) -> Block:
+        """Takes a block in hand: it is the last now, whose messages leave."""
+        self.last = block
+        self._blocks.append(block)
+        self._of.update(dict.fromkeys(block.groups, block))
+        return block
+
+    @property
+    def got_through(self) -> bool:
+        """Whether the provider took a message and refused none for a reason that concerns everyone."""
+        return self.accepted and not self.shut
+
+    def hand(self, carrier: int) -> None:
+        """Writes into the journal that a carrier's message leaves now: until its outcome it is in doubt."""
+        self._of[carrier].hand(carrier, self.journal)
+
+    def take(self, outcome: Outcome) -> None:
+        """Notes what became of a carrier."""
+        self._of[outcome.key].take(outcome)
+        self.accepted |= outcome.kind == Kind.ACCEPTED
+
+    def settle_known(self) -> None:
+        """Writes the outcomes that have come of each block that has all of them, or has waited for long enough; with
+        all of them it is out of hand."""
+        for block in list(self._blocks):
+            block.settle_known()
+            if not block.open:
+                self._end(block)
+
+    def settle(self) -> None:
+        """Writes what is left of every block, and forgets the journal: each row is settled, held or given back."""
+        for block in self._blocks:
+            block.settle()
+        self.journal.clear()
+
+    def end(self) -> None:
+        """Acts on what the last answers say of addresses and messages, now that they are written."""
+        for block in list(self._blocks):
+            self._end(block)
+
+    def _end(self, block: Block) -> None:
+        self._blocks.remove(block)
+        self.settled += block.settled
+        for carrier in block.groups:
+            del self._of[carrier]
+        block.act_on_refusals()
 
 
 @transaction.atomic

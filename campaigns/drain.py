@@ -13,13 +13,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from campaigns import circuit, clock, content, ledger, providers, rendering
-from campaigns.block import Block
+from campaigns.block import Block, InHand
 from campaigns.channels.outcomes import ChannelDown, Email, Kind, Outcome, Sms
 from campaigns.channels.pacing import Grant, Pacing
 from campaigns.channels.smtp import SmtpChannel
 from campaigns.channels.twilio import TwilioChannel
 from campaigns.journal import Answer, Journal, JournalFull
-from campaigns.ledger.marks import Marks
+from campaigns.ledger.marks import Mark, Marks
 from campaigns.models import Step
 from campaigns.models.words import Channel
 
@@ -70,6 +70,11 @@ class StopSignal:
             self.looked_at = time.monotonic()
         return not self.risen and awake() < self.deadline
 
+    def unchanged(self) -> bool:
+        """Asked before a further claim: what was read of steps and messages still counts."""
+        self.risen = self.risen or ledger.stop_epoch() != self.epoch
+        return not self.risen
+
 
 def awake() -> float:
     """Seconds on a clock that no clock change turns back and that counts sleep, where the system has one."""
@@ -94,8 +99,8 @@ class Drain:
         self.served: int | None = None
         """The step that it took from last."""
         self.marks = Marks()
-        self.made: dict[tuple[int, int], tuple[Step, rendering.Message]] = {}
-        """Steps and their messages that this slice has read, each under the stop signal's number at that time."""
+        self.made: dict[tuple[int, int], rendering.Message] = {}
+        """Messages of steps that this slice has read, each under the stop signal's number at that time."""
 
     @cached_property
     def carrier(self) -> SmtpChannel | TwilioChannel:
@@ -159,25 +164,28 @@ class Drain:
             time.sleep(min(grant.start_delay, STOP_SIGNAL_AGE))
             return True
         signal = StopSignal()
+        claim = self._claimed(turn, self._limit(turn, grant), now)
+        if claim.groups:
+            self._send(claim, Send(turn, grant, signal, InHand(self.journal)))
+        else:
+            self.in_hand = False
+            circuit.unused(self.channel, allowed, now)
+        return bool(claim.groups or claim.passed_over or turn.behind)
+
+    def _claimed(self, turn: "Turn", limit: int, now: datetime) -> ledger.Claim:
         self.served, self.in_hand = turn.step, True
-        behind = None if turn.urgent else self.marks.of(turn.step)
         claim = ledger.claim(
             self.channel,
             turn.step,
             now,
-            limit=self._limit(turn, grant),
+            limit=limit,
             lease=LEASE,
             holder=self.journal.name,
-            behind=behind,
+            behind=turn.behind,
         )
         if not turn.urgent:
             self.marks.note(turn.step, claim.mark)
-        if claim.groups:
-            self._send(claim, signal, turn.pacing, grant)
-        else:
-            self.in_hand = False
-            circuit.unused(self.channel, allowed, now)
-        return bool(claim.groups or claim.passed_over or behind)
+        return claim
 
     def _block_size(self) -> int:
         return self.fitting if self.channel == Channel.EMAIL else BLOCK[self.channel]
@@ -197,7 +205,10 @@ class Drain:
         if alert is not None:
             return Turn(alert, circuit.alert_allowance(self.channel, now), self.alert_pacing, urgent=True)
         step = None if self.alerts_only else self._planned_step(now)
-        return None if step is None else Turn(step, circuit.allowance(self.channel, now), self.pacing)
+        if step is None:
+            return None
+        allowed = circuit.allowance(self.channel, now)
+        return Turn(step, allowed, self.pacing, behind=self.marks.of(step))
 
     def _planned_step(self, now: datetime) -> int | None:
         """With nothing left behind the marks it is asked again from the front."""
@@ -208,25 +219,58 @@ class Drain:
             step = ledger.next_step(self.channel, now, after=self.served)
         return step
 
-    def _send(self, claim: ledger.Claim, signal: StopSignal, pacing: Pacing, grant: Grant) -> None:
-        """Renders and hands over a block; whatever happens, every row of it is settled, held or released."""
-        step, block = self._prepared(claim, signal.epoch)
+    def _send(self, claim: ledger.Claim, send: "Send") -> None:
+        """Renders and hands over a block, and those that follow it; whatever happens, every row is settled, held or
+        released."""
+        block = send.hand.add(self._prepared(claim, send.signal.epoch))
         begun = time.monotonic()
         try:
-            self._note(block, self._outcomes(block, pacing, signal, grant), signal)
-            if block.got_through:
+            self._note(self._outcomes(block, send), send)
+            if send.hand.got_through:
                 circuit.closed(self.channel)
         except ChannelDown as down:
             circuit.opened(self.channel, down.kind, down.detail, clock.now())
         except JournalFull as full:
             circuit.opened(self.channel, Kind.POLICY, str(full), clock.now())
         finally:
-            block.settle()
-            self.journal.clear()
-            self.in_hand = False
-        if not grant.interval:  # under a rate the time says nothing of the mail server
-            self._fit(block.settled, time.monotonic() - begun)
-        block.act_on_refusals(step)
+            send.hand.settle()
+            self.in_hand = send.hand.claiming
+        send.hand.end()
+        if not send.grant.interval:  # under a rate the time says nothing of the mail server
+            self._fit(send.hand.settled, time.monotonic() - begun)
+
+    def _mails(self, block: Block, send: "Send") -> Iterator[Email]:
+        """A block's mails, then those of the next, and so on."""
+        following: Block | None = block
+        while following is not None:
+            begun = time.monotonic()
+            yield from following.emails(self._until(send.grant))
+            following = self._following(send, time.monotonic() - begun)
+
+    def _following(self, send: "Send", taken: float) -> Block | None:
+        """The next block, claimed while the last mails of the one before, which took `taken` seconds, are on their
+        way: a far server's answers to them are not waited for.
+
+        None where that is for the next send to decide: under a rate, while a provider is tried out, before an alert,
+        after a stop, and when the slice is over.
+        """
+        left = self.slice_ends - time.monotonic()
+        if not send.goes_on or left <= 0 or not send.signal.unchanged():
+            return None
+        self._fit(len(send.hand.last.groups), taken)
+        now = clock.now()
+        turn = self._turn(now)
+        if turn is None or turn.urgent or turn.allowed.nothing or turn.allowed.limit:
+            return None
+        send.hand.claiming = True
+        claim = self._claimed(turn, self._fitting_into(left), now)
+        block = send.hand.add(self._prepared(claim, send.signal.epoch)) if claim.groups else None
+        send.hand.claiming = False
+        return block
+
+    def _fitting_into(self, seconds: float) -> int:
+        """No more than a slice still has time for: the rest would have been claimed in vain."""
+        return max(FEWEST_EMAILS, min(self.fitting, int(self.fitting * seconds / BLOCK_LASTS)))
 
     def _fit(self, sent: int, seconds: float) -> None:
         """The next block is what the mail server takes in half a second: what a slice cuts off was claimed in vain."""
@@ -234,36 +278,35 @@ class Drain:
         most = max(BLOCK[Channel.EMAIL], EACH_CONNECTION * settings.EMAIL_CONNECTIONS)
         self.fitting = max(FEWEST_EMAILS, min(fitting, most))
 
-    def _prepared(self, claim: ledger.Claim, epoch: int) -> tuple[Step, Block]:
-        """The step and its block; when a fault of ours comes in between, the claim is given back at once."""
+    def _prepared(self, claim: ledger.Claim, epoch: int) -> Block:
+        """A claim and its message; when a fault of ours comes in between, the claim is given back at once."""
         try:
-            step, message = self._made(claim.step_id, epoch)
-            return step, Block(self.channel, claim, message)
+            return Block(self.channel, claim, self._made(claim.step_id, epoch))
         except BaseException:
             ledger.release(claim.fences)
             raise
 
-    def _made(self, step_id: int, epoch: int) -> tuple[Step, rendering.Message]:
+    def _made(self, step_id: int, epoch: int) -> rendering.Message:
         """Read once for the blocks of a slice, and anew when an edited plan has raised the stop signal."""
         if (step_id, epoch) not in self.made:
             step = Step.objects.select_related(
                 "campaign__event__organiser", "version", "fallback_version", "release"
             ).get(id=step_id)
-            self.made[step_id, epoch] = step, rendering.message_of(step, self.channel)
+            self.made[step_id, epoch] = rendering.message_of(step, self.channel)
         return self.made[step_id, epoch]
 
-    def _outcomes(self, block: Block, pacing: Pacing, signal: StopSignal, grant: Grant) -> Iterator[Outcome]:
+    def _outcomes(self, block: Block, send: "Send") -> Iterator[Outcome]:
         """Hands a block to its channel: a mail is noted right before its body, a text before the channel has it."""
-        carrier = self.carrier
+        carrier, pacing, may_continue = self.carrier, send.turn.pacing, send.signal.may_continue
         if isinstance(carrier, SmtpChannel):
             return carrier.send(
-                block.emails(self._until(grant)),
-                signal.may_continue,
-                turns=pacing.turns(grant),
-                handing=lambda key: block.hand(key, self.journal),
+                self._mails(block, send),
+                may_continue,
+                turns=pacing.turns(send.grant),
+                handing=send.hand.hand,
             )
-        in_turn = pacing.in_turn(block.texts(), units, signal.may_continue, grant)
-        return carrier.send(block.noted(in_turn, self.journal), signal.may_continue)
+        in_turn = pacing.in_turn(block.texts(), units, may_continue, send.grant)
+        return carrier.send(block.noted(in_turn, self.journal), may_continue)
 
     def _until(self, grant: Grant) -> float:
         """The monotonic moment after which no further mail of a block is begun.
@@ -272,41 +315,58 @@ class Drain:
         """
         return self.slice_ends + (BLOCK_LASTS if grant.interval else 0.0)
 
-    def _note(self, block: Block, outcomes: Iterator[Outcome], signal: StopSignal) -> None:
+    def _note(self, outcomes: Iterator[Outcome], send: "Send") -> None:
         """Notes each outcome as it comes; a fault of ours stops the send and is raised when no answer is owed."""
         fault: Exception | None = None
         for outcome in outcomes:
-            block.take(outcome)
+            send.hand.take(outcome)
             try:
-                self._act_on(outcome, block, signal)
-                block.settle_known()
+                self._act_on(outcome, send)
+                send.hand.settle_known()
             except Exception as error:
-                fault, signal.risen = fault or error, True
+                fault, send.signal.risen = fault or error, True
         if fault is not None:
             raise fault
 
-    def _act_on(self, outcome: Outcome, block: Block, signal: StopSignal) -> None:
+    def _act_on(self, outcome: Outcome, send: "Send") -> None:
         self.journal.answered(
             outcome.key, Answer(outcome.kind, outcome.code, outcome.detail, outcome.provider_ref)
         )
         if outcome.kind == Kind.POLICY or self.unknown.too_many(outcome):
             circuit.opened(self.channel, Kind.POLICY, _words(outcome), clock.now())
-            signal.risen = block.shut = True
+            send.signal.risen = send.hand.shut = True
         if outcome.kind == Kind.MESSAGE:
-            signal.risen = True  # the words would be refused for everyone after this one
+            send.signal.risen = True  # the words would be refused for everyone after this one
 
 
 @dataclass(frozen=True)
 class Turn:
     """The step whose turn it is, how much of it may be claimed, and the pacing that its kind has.
 
-    An urgent one begins at the front of its queue each time: what was given back of it must not wait.
+    `behind` is where its claim begins. An urgent one begins at the front of its queue each time: what was given back
+    of it must not wait.
     """
 
     step: int
     allowed: circuit.Allowance
     pacing: Pacing
     urgent: bool = False
+    behind: Mark | None = None
+
+
+@dataclass(frozen=True)
+class Send:
+    """One hand-over to a provider: whose turn it was, what it may use, what stops it, and the blocks it has in hand."""
+
+    turn: Turn
+    grant: Grant
+    signal: StopSignal
+    hand: InHand
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another block may follow the first: what was granted or allowed was for the first alone."""
+        return not (self.grant.interval or self.turn.urgent or self.turn.allowed.limit)
 
 
 def _words(outcome: Outcome) -> str:

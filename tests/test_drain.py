@@ -29,7 +29,7 @@ from people import (
 )
 
 from campaigns import campaign, circuit, journal, ledger, rendering, view_link
-from campaigns.block import Block
+from campaigns.block import Block, InHand
 from campaigns.channels.outcomes import Outcome
 from campaigns.channels.pacing import Pacing
 from campaigns.drain import Drain, free_slots, hold_slot, shared_pacing
@@ -701,19 +701,159 @@ def test_a_block_is_what_the_mail_server_takes_in_half_a_second(sent, seconds, f
     assert sending.fitting == fitting
 
 
+def claims_of(monkeypatch, size: int, after=lambda number: None) -> list[ledger.Claim]:
+    """The claims of a drain whose blocks are of one size, as they are made; `after` each its number is told."""
+    made: list[ledger.Claim] = []
+    real = ledger.claim
+
+    def claim(*args, **words):
+        made.append(real(*args, **words))
+        after(len(made))
+        return made[-1]
+
+    monkeypatch.setattr(ledger, "claim", claim)
+    monkeypatch.setattr("campaigns.drain.FIRST_EMAILS", size)
+    monkeypatch.setattr("campaigns.drain.FEWEST_EMAILS", size)
+    monkeypatch.setattr("campaigns.drain.EACH_CONNECTION", 0)
+    monkeypatch.setattr("campaigns.drain.BLOCK", dict.fromkeys(Channel, size))
+    return made
+
+
 def test_what_another_gives_back_in_front_of_the_mark_is_sent_in_the_same_slice(box, monkeypatch):
     loaded, _ = a_send(5)
     given_back = claim_at(DUE, the_step(loaded), limit=1).fences
-    sending = Drain(Channel.EMAIL)
-    monkeypatch.setattr(sending, "_block_size", lambda: 2)
-    sending.slice_ends = time.monotonic() + 10
-    with time_machine.travel(DUE):
-        sending._block()
-        assert sending.marks
-        ledger.release(given_back)
-        sending.run(10)
-    sending.carrier.close()
+    claims_of(monkeypatch, 2, lambda number: ledger.release(given_back) if number == 2 else None)
+    drain()
     assert states() == {"sent": 5}
+
+
+# The next block, while the last answers are on their way
+
+
+def test_the_next_block_is_claimed_before_the_last_answers_have_come(box, settings, monkeypatch, tmp_path):
+    settings.EMAIL_CONNECTIONS, settings.JOURNAL_FOLDER = 2, tmp_path
+    box.faults.add("smtp", "slow", "dot", seconds=0.3)
+    a_send(6)
+    unanswered = []
+
+    def look(_number: int) -> None:
+        [file] = journal.files(settings.JOURNAL_FOLDER)
+        unanswered.append([one for one in journal.read(file).values() if one.answer is None])
+
+    claims = claims_of(monkeypatch, 2, look)
+    drain()
+    assert states() == {"sent": 6}
+    assert [len(claim.groups) for claim in claims[:3]] == [2, 2, 2]
+    assert unanswered[1]
+    assert unanswered[2]
+
+
+def test_a_plan_that_was_edited_between_two_blocks_is_read_anew_for_the_next(box, monkeypatch):
+    """Who was claimed before the edit may have the old words; nobody who is claimed after it."""
+    loaded, _ = a_send(6)
+    step = the_step(loaded)
+
+    def edit(number: int) -> None:
+        if number == 1:
+            Step.objects.filter(id=step.id).update(name="edited")
+            ledger.bump_stop_signal()
+
+    claims = claims_of(monkeypatch, 2, edit)
+    drain()
+    assert states() == {"sent": 6}
+    names = {mail.recipient: parsed(mail)["Feedback-ID"].partition(":")[0] for mail in box.emails}
+    later = [group[0].address for claim in claims[1:] for group in claim.groups]
+    assert {names[address] for address in later} == {"edited"}
+
+
+def test_an_alert_that_comes_in_between_goes_before_the_next_block(box, monkeypatch):
+    loaded, people = a_send(6)
+
+    def warn(number: int) -> None:
+        if number == 1:
+            queue(an_alert(loaded, "email", source=HEAT["email"]), people)
+
+    claims_of(monkeypatch, 2, warn)
+    drain()
+    subjects = [parsed(mail)["Subject"] for mail in box.emails]
+    assert len(subjects) == 12
+    assert subjects[2:8] == ["Heat alert"] * 6
+
+
+def test_a_pause_between_two_blocks_gives_back_all_that_has_not_left(box, monkeypatch):
+    box.faults.add("smtp", "slow", "dot", seconds=0.05)
+    loaded, _ = a_send(40)
+    claims = claims_of(monkeypatch, 10, lambda number: campaign.pause(loaded) if number == 2 else None)
+    drain()
+    arrived = len(box.emails)
+    assert len(claims) == 2
+    assert arrived < 40
+    assert states() == {"sent": arrived, "due": 40 - arrived}
+    assert set(Outbox.objects.values_list("lease_until", "holder")) == {(None, "")}
+
+
+def test_a_fault_with_two_blocks_in_hand_leaves_every_row_of_both_settled_or_due(lanes, monkeypatch):
+    lanes.faults.add("smtp", "slow", "dot", seconds=0.2)
+    a_send(40)
+    taken = Block.take
+
+    def fail_after_the_second_claim(block: Block, outcome: Outcome) -> None:
+        if len(claims) == 2 and outcome.kind == "accepted":
+            raise RuntimeError("a fault of ours")
+        taken(block, outcome)
+
+    claims = claims_of(monkeypatch, 10)
+    monkeypatch.setattr(Block, "take", fail_after_the_second_claim)
+    with pytest.raises(RuntimeError, match="ours"):
+        drain()
+    found = states()
+    assert found["due"] >= 20
+    assert found["uncertain"] >= 1
+    assert set(Outbox.objects.values_list("lease_until", "holder")) == {(None, "")}
+    in_doubt = set(Delivery.objects.filter(state="uncertain").values_list("entrant__email", flat=True))
+    sent = set(Delivery.objects.filter(state="sent").values_list("entrant__email", flat=True))
+    assert {mail.recipient for mail in lanes.emails} <= sent | in_doubt
+
+
+def test_a_further_claim_whose_answer_was_lost_is_given_back_by_the_next_slice(box, monkeypatch):
+    a_send(6)
+
+    def lose(number: int) -> None:
+        if number == 2:
+            raise OSError("the connection broke after the commit")
+
+    claims_of(monkeypatch, 2, lose)
+    sending = Drain(Channel.EMAIL)
+    with time_machine.travel(DUE):
+        with pytest.raises(OSError, match="after the commit"):
+            sending.run(10)
+        assert Outbox.objects.exclude(lease_until=None).count() == 2
+        sending.run(10)
+        sending.carrier.close()
+    assert states() == {"sent": 6}
+    assert len(box.emails) == 6
+
+
+def test_a_block_with_all_its_answers_is_out_of_hand_while_its_send_goes_on(box, monkeypatch):
+    a_send(40)
+    blocks = []
+    settle = InHand.settle_known
+
+    def noted(hand: InHand) -> None:
+        settle(hand)
+        blocks.append(len(hand._blocks))
+
+    monkeypatch.setattr(InHand, "settle_known", noted)
+    claims_of(monkeypatch, 4)
+    drain()
+    assert states() == {"sent": 40}
+    assert max(blocks) <= 2
+
+
+def test_a_block_is_no_larger_than_what_the_slice_has_time_for():
+    sending = Drain(Channel.EMAIL)
+    sending._fit(400, 0.5)
+    assert [sending._fitting_into(seconds) for seconds in (2.0, 0.25, 0.001)] == [400, 200, 20]
 
 
 def test_a_block_keeps_many_connections_busy(settings):
@@ -753,7 +893,11 @@ def test_under_a_rate_a_slice_that_is_over_still_uses_what_it_was_granted(box, s
     a_send(30)
     while not shared_pacing(Channel.EMAIL).grant(1).count:  # a key that Redis does not know yet starts later
         time.sleep(0.05)
-    assert drain(seconds=0.05) is True
+    sending = Drain(Channel.EMAIL)
+    with time_machine.travel(DUE):
+        sending.slice_ends = time.monotonic() + 0.2
+        assert sending._block()
+        sending.carrier.close()
     assert len(box.emails) == 10  # a quarter of a second's worth
 
 
@@ -839,7 +983,7 @@ def test_a_block_grows_with_what_was_settled_on_the_way(box, monkeypatch):
         Drain, "_fit", lambda self, sent, seconds: (sizes.append(sent), fit(self, sent, seconds))
     )
     drain()
-    assert sum(sizes) == 60
+    assert sizes[-1] == 60
 
 
 # Events and steps side by side

@@ -209,7 +209,7 @@ def test_a_killed_drain_leaves_words_by_which_its_text_is_found(box, settings, t
     with time_machine.travel(DUE):
         claim = claim_at(DUE, Delivery.objects.get().step, Channel.SMS)
         Outbox.objects.update(holder=sending.journal.name)
-        _, block = sending._prepared(claim, 0)
+        block = sending._prepared(claim, 0)
         for message in block.noted(block.texts(), sending.journal):
             sending.carrier._answer(
                 message
