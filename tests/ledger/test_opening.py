@@ -66,6 +66,17 @@ def test_opening_in_chunks_gives_each_entrant_one_row(db):
     assert Delivery.objects.count() == 7
 
 
+def test_the_tokens_of_a_chunk_begin_alike_and_differ_and_are_not_known_from_a_message_id(db):
+    a_campaign(event := an_event())
+    entrants(event, 3)
+    tick_at(DUE)
+    tokens = [row.token.hex for row in Delivery.objects.all()]
+    assert {token[:8] for token in tokens} == {f"{int(DUE.timestamp()):08x}"}
+    assert len({token[8:] for token in tokens}) == 3
+    for row in Delivery.objects.all():
+        assert row.message_id.split("@")[0].split(".")[-1] not in row.token.hex
+
+
 def test_sending_starts_after_the_first_chunk(db):
     loaded = a_campaign(event := an_event())
     entrants(event, 4)

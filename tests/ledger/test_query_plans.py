@@ -302,6 +302,15 @@ def test_an_opening_reads_each_entrant_of_its_chunk_once_and_in_order(db, statis
 
 
 @statistics
+def test_an_opening_asks_once_for_its_chunk_who_has_a_row_already(db, statistics):
+    act = opening(many_waiting(10_000))
+    statistics()
+    [nodes] = [nodes for sql, nodes in plans(act) if "INSERT INTO deliveries" in sql]
+    assert "deliveries_one_a_step_and_entrant" in ways(nodes, "deliveries")
+    assert [node["Filter"] for node in nodes if "hashed SubPlan" in node.get("Filter", "")]
+
+
+@statistics
 def test_an_opening_of_a_small_event_does_not_walk_through_a_large_one(db, statistics):
     many_waiting(10_000)
     small = the_step(a_campaign(event := an_event()))
