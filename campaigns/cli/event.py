@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.cli import contact as contact_command
-from campaigns.cli import given, keeping, ready
+from campaigns.cli import given, keeping, races, ready
 from campaigns.cli.output import Refused, as_option, json_option, print_json, refuse
 from campaigns.cli.staff import staff
 
@@ -22,9 +22,8 @@ def event() -> None:
     """Events: one edition of a race meeting, with its races and waves."""
 
 
-event.add_command(keeping.keep)
-event.add_command(contact_command.contact)
-event.add_command(staff)
+for command in (keeping.keep, contact_command.contact, staff, *races.COMMANDS):
+    event.add_command(command)
 
 
 @event.command()

@@ -287,3 +287,24 @@ def test_a_race_is_added() -> None:
     again = run(event, "race", "run-reigate-2027", "5k=09:30")
     assert (again.exit_code, "There is a race '5k' already" in again.output) == (1, True)
     assert run(event, "race", "run-reigate-2027", "all=09:30").exit_code == 1
+
+
+def test_a_race_is_renamed_and_another_removed() -> None:
+    create()
+    renamed = run(event, "rename-race", "run-reigate-2027", "half", "21K")
+    assert renamed.output == "Half Marathon is called 21K from now on.\n"
+    removed = run(event, "remove-race", "run-reigate-2027", "kids", "--json")
+    assert json.loads(removed.stdout) == {"event": "run-reigate-2027", "removed": "kids"}
+    assert dict(Race.objects.values_list("slug", "name")) == {"half": "21K", "10k": "10K"}
+    noted = list(AuditEntry.objects.order_by("id").values_list("act", flat=True))
+    assert noted[-2:] == ["event.race.rename", "event.race.remove"]
+    assert "There is no race 'kids'" in refused(run(event, "remove-race", "run-reigate-2027", "kids"))
+
+
+def test_the_time_zone_is_changed_and_the_nearest_named() -> None:
+    create()
+    assert "did you mean 'Europe/Madrid'" in refused(run(event, "timezone", "run-reigate-2027", "Madrid"))
+    changed = run(event, "timezone", "run-reigate-2027", "Europe/Madrid")
+    assert changed.output == "All times are by the clocks of Europe/Madrid.\n"
+    assert Event.objects.get().timezone == "Europe/Madrid"
+    assert AuditEntry.objects.latest("id").act == "event.timezone"

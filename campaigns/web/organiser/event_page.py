@@ -20,6 +20,7 @@ from campaigns.content import ContentError
 from campaigns.content.brand import Brand
 from campaigns.entry_lists import clean
 from campaigns.models import Event, Race, StaffContact
+from campaigns.web.organiser import race_forms
 from campaigns.web.organiser.door import page
 from campaigns.web.organiser.showing import show
 
@@ -309,11 +310,25 @@ def _contact_confirm(request: HttpRequest, member: Member) -> HttpResponse:
     return _done(request, member, "Somebody reads that mailbox: replies can go there.")
 
 
+def _change(request: HttpRequest, member: Member) -> HttpResponse:
+    """One of `race_forms.CHANGES`, by the word of its form."""
+    act = request.POST["act"]
+    form = race_forms.CHANGES[act](member.event, list(member.event.races.all()), request.POST)
+    if form.is_valid():
+        try:
+            with transaction.atomic():
+                return _done(request, member, form.save(member.who))
+        except events.EventError as error:
+            form.add_error(None, str(error))
+    return _shown(request, member, **{act: form})
+
+
 _ACTS: dict[str, Callable[[HttpRequest, Member], HttpResponse]] = {
     "details": _details,
     "starts": _starts,
     "race": _race,
     "wave": _wave,
+    **dict.fromkeys(race_forms.CHANGES, _change),
     "staff": _staff_add,
     "staff-remove": _staff_remove,
     "terms": _terms,
@@ -329,11 +344,13 @@ def _done(request: HttpRequest, member: Member, said: str) -> HttpResponse:
 
 def _shown(request: HttpRequest, member: Member, **sent: forms.BaseForm) -> HttpResponse:
     event = member.event
+    races = list(event.races.order_by("start", "id"))
     drawn: dict[str, forms.BaseForm] = {
         "details": Details(instance=event),
         "starts": Starts(event),
         "race": NewRace(),
         "wave": NewWave(event, auto_id="wave-%s"),
+        **{act: change(event, races, auto_id=f"{act}-%s") for act, change in race_forms.CHANGES.items()},
         "staff": Staff(),
         "terms": Terms(instance=event),
         "code": Code(),

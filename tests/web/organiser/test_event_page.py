@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from people import a_campaign, an_event, entrants, queue, the_step
+from people import a_campaign, a_step, an_event, entrants, queue, the_step
 from pytest_django import DjangoAssertNumQueries
 from signed_in import browser_of, make_user
 
@@ -153,7 +153,7 @@ def test_the_page_takes_as_many_queries_for_many_waves_as_for_few(
 ) -> None:
     for number in range(30):
         event.races.get(slug="half").waves.create(name=f"W{number}", start=time(9, number))
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         browser.get(f"/e/{event.slug}/event")
 
 
@@ -177,3 +177,79 @@ def test_a_race_that_cannot_be_is_refused_at_its_field(
     said = unescape(text_of(post(browser, event, "race", race_name=name, race_start="09:25")))
     assert why in said
     assert event.races.count() == 3
+
+
+def test_a_race_is_renamed_and_audiences_go_on_calling_it_as_they_did(browser: Client, event: Event) -> None:
+    a_campaign(event, a_step(audience="half"))
+    said = unescape(text_of(post(browser, event, "race-rename", renamed="half", new_name="21K")))
+    assert "Half Marathon is called 21K from now on. Audiences still call it 'half'." in said
+    assert event.races.get(slug="half").name == "21K"
+    assert acts() == [("event.race.rename", {"race": "half", "before": "Half Marathon", "after": "21K"})]
+    assert "Another race is called 10k already" in text_of(
+        post(browser, event, "race-rename", renamed="half", new_name="10k")
+    )
+
+
+def test_a_race_that_nobody_is_in_is_removed(browser: Client, event: Event) -> None:
+    before = Event.objects.get(pk=event.pk)
+    event.races.get(slug="10k").waves.create(name="A", start=time(9))
+    assert "10K is removed." in text_of(post(browser, event, "race-remove", removed="10k"))
+    assert not event.races.filter(slug="10k").exists()
+    assert Event.objects.get(pk=event.pk).plan_version == before.plan_version + 1
+    assert acts() == [("event.race.remove", {"race": "10k"})]
+
+
+def entered(event: Event) -> None:
+    entrants(event, 1, race="10k", status="withdrawn")
+
+
+def meant(event: Event) -> None:
+    a_campaign(event, a_step("fast", audience="half or 10k"))
+
+
+def meant_by_its_wave(event: Event) -> None:
+    event.races.get(slug="10k").waves.create(name="Red", start=time(9))
+    a_campaign(event, a_step("fast", audience="wave Red"))
+
+
+def alone(event: Event) -> None:
+    event.races.exclude(slug="10k").delete()
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (entered, "1 entrant is in 10K, also counting who has withdrawn"),
+        (meant, "The step 'fast' is for half or 10k: change its audience first."),
+        (meant_by_its_wave, "The step 'fast' is for wave"),
+        (alone, "10K is the only race: add the right one first."),
+    ],
+)
+def test_a_race_that_something_hangs_on_stays(browser: Client, event: Event, given: Any, why: str) -> None:
+    given(event)
+    assert why in unescape(text_of(post(browser, event, "race-remove", removed="10k")))
+    assert event.races.filter(slug="10k").exists()
+    assert acts() == []
+
+
+def test_another_time_zone_moves_every_moment_and_asks_for_approval_again(
+    browser: Client, event: Event
+) -> None:
+    campaign = a_campaign(event)
+    said = text_of(post(browser, event, "zone", zone="Europe/Madrid"))
+    assert "All times are by the clocks of Europe/Madrid from now on. 1 step asks for approval again." in said
+    assert the_step(campaign).state == "waiting"
+    assert Event.objects.get(pk=event.pk).timezone == "Europe/Madrid"
+    assert acts() == [
+        ("event.timezone", {"before": "Europe/London", "after": "Europe/Madrid", "ask_again": 1})
+    ]
+    assert "no time zone" in text_of(post(browser, event, "zone", zone="Reigate"))
+
+
+def test_the_time_zone_stays_once_a_message_has_had_its_moment(browser: Client, event: Event) -> None:
+    campaign = a_campaign(event)
+    queue(the_step(campaign), entrants(event, 1))
+    said = text_of(post(browser, event, "zone", zone="Europe/Madrid"))
+    assert "The first messages have had their moment by the clocks of Europe/London: the zone stays." in said
+    assert Event.objects.get(pk=event.pk).timezone == "Europe/London"
+    assert the_step(campaign).state == "approved"
