@@ -17,7 +17,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import close_old_connections, connection
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.http.wsgi import create  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
@@ -131,6 +132,7 @@ class Lane:
         calls = [call for conn in conns if (call := self._whole(conn)) is not None]
         for conn in {*conns} - {call.conn for call in calls}:
             self._leave(conn)
+        close_old_connections()
         try:
             with storing.gathered():
                 for call in calls:
@@ -159,17 +161,14 @@ class Lane:
         return _Call(conn, request, body, len(said)) if whole and reports else None
 
     def _ask(self, call: _Call) -> None:
-        """What the application answers."""
+        """What Django answers, asked past what it does around each request: that is done once for a group."""
         said = _Said()
         response, environ = create(call.request, said, call.conn.client, call.conn.server, self._worker.cfg)
         environ |= {"wsgi.input": io.BytesIO(call.body), "wsgi.multithread": True}
-        answered = self._worker.wsgi(environ, response.start_response)
-        try:
-            for piece in answered:
-                response.write(piece)
-            response.close()
-        finally:
-            answered.close()
+        given = self._worker.wsgi.get_response(WSGIRequest(environ))
+        response.start_response(f"{given.status_code} {given.reason_phrase}", list(given.items()))
+        response.write(given.content)
+        response.close()
         call.answer, call.closes = b"".join(said), response.should_close()
 
     def _answer(self, call: _Call) -> None:

@@ -126,20 +126,22 @@ def code(settings) -> str:
 @pytest.fixture
 def served(code, monkeypatch) -> Iterator[Served]:
     application, insert = get_wsgi_application(), storing._insert
+    get_response = application.get_response
     with ExitStack() as connected:
         listener = socket.create_server(("127.0.0.1", 0))
         served = Served(a_worker(listener), listener.getsockname()[1], connected, code)
 
-        def ask(environ, start_response):
+        def ask(request):
             served.asked.append("lane" if in_lane() else "pool")
             try:
-                return application(environ, start_response)
+                return get_response(request)
             finally:
                 connections.close_all() if not in_lane() else None
 
         monkeypatch.setattr(storing, "_insert", lambda rows: served.insert(rows, insert))
         served.may_write.set()
-        served.worker.wsgi = ask
+        monkeypatch.setattr(application, "get_response", ask)
+        served.worker.wsgi = application
         thread = threading.Thread(target=served.worker.run)
         thread.start()
         yield served
