@@ -125,7 +125,10 @@ def scrub(words: str, *private: str) -> str:
     """
     for secret in filter(None, private):
         words = _without(secret, words)
-    words = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", words))
+    # Only where there is a sign of one: the search takes the square of the longest word.
+    if "@" in words or "%40" in words:
+        words = _ADDRESS.sub("[address]", words)
+    words = _NUMBER.sub("[number]", words)
     if not words.isprintable():
         words = "".join(char if char.isprintable() else " " for char in words)
     return " ".join(words.split())[:_LONGEST_DETAIL]
