@@ -118,7 +118,12 @@ def approve_seen(campaign: Campaign, who: str, seen: Seen, report: preflight.Rep
     plans.approve(campaign, who, list(seen.steps))
     for figures in report.steps:
         campaign.steps.filter(name=figures.name).update(
-            approved_audience=figures.audience, approved_recipients=figures.people
+            approved_audience=figures.audience,
+            approved_recipients=figures.people,
+            approved_ready=figures.ready,
+            approved_emails=figures.emails,
+            approved_texts=figures.texts,
+            approved_segments=figures.segments,
         )
     return Approved(report.steps, report.findings)
 

@@ -39,6 +39,10 @@ RESERVED_WORDS = frozenset({*_CONDITIONS, "age", "wave", "and", "or", "not"})
 """Words that a race cannot be called."""
 
 
+UNGUARDED_SQL = f"({MINOR_SQL} AND g.entrant_id IS NULL)"
+"""A child for whom nobody has named a guardian: nothing planned goes to them."""
+
+
 class AudienceError(ValueError):
     """One sentence for a person: line, column, the word in question and what would be understood instead."""
 
@@ -114,6 +118,11 @@ class Audience:
         """Whether this is the event's staff contacts, who are not entrants: `where` then matches nobody."""
         return self.node == STAFF
 
+    @property
+    def once_guarded(self) -> Audience:
+        """The same as if every child had a guardian: whom it is for as soon as one is named."""
+        return Audience(_guarded(self.node))
+
     def where(self, params: dict[str, object], prefix: str = "aud") -> str:
         """A boolean SQL expression, true or false and never NULL, for the entrants of this audience.
 
@@ -184,6 +193,20 @@ def _sql(node: Node, bind: Callable[[object], str]) -> str:
             return f"({' AND '.join(_sql(part, bind) for part in parts)})"
         case Or(parts):
             return f"({' OR '.join(_sql(part, bind) for part in parts)})"
+
+
+def _guarded(node: Node) -> Node:
+    match node:
+        case Condition("guardians"):
+            return Condition("minors")
+        case Not(part):
+            return Not(_guarded(part))
+        case And(parts):
+            return And(tuple(_guarded(part) for part in parts))
+        case Or(parts):
+            return Or(tuple(_guarded(part) for part in parts))
+        case _:
+            return node
 
 
 def _text(node: Node) -> str:

@@ -297,7 +297,8 @@ def _approve_step(step: Step, event: Event, who: str) -> None:
     step.version, step.fallback_version = (*versions_to_approve(step), None)[:2]
     step.approved_hash, step.approved_date = step.content_hash, event.date
     step.approved_by, step.approved_at = who, clock.now()
-    step.approved_audience = step.approved_recipients = None
+    step.approved_audience = step.approved_recipients = step.approved_ready = None
+    step.approved_emails = step.approved_texts = step.approved_segments = None
     step.state = StepState.APPROVED if step.first_opened_revision is None else StepState.SENDING
     step.state_reason = ""
     step.save()

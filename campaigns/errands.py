@@ -92,7 +92,9 @@ def _preflight(errand: Errand) -> dict[str, Any]:
         raise PreflightError("There is no plan any more.")
     seen = approval.note(campaign, errand.asked["steps"])
     most = approval.MADE if errand.event.entrants.count() > LARGE else None
-    report = look(errand.event, list(seen.steps), most=most, progress=_progress(errand))
+    # Where all of them are approved it is a count of what they come to now.
+    names = list(seen.steps) or errand.asked["steps"]
+    report = look(errand.event, names, most=most, progress=_progress(errand))
     return {"result": {"seen": seen.plain(), "report": kept.plain(report)}}
 
 

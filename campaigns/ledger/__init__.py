@@ -16,9 +16,11 @@ from campaigns.ledger.doubting import (
     resend_or_end,
 )
 from campaigns.ledger.foreseeing import (
+    Crowd,
     Foreseen,
     Tally,
     audience_counts,
+    audience_crowds,
     audience_sizes,
     foresee,
     kin,
@@ -58,6 +60,7 @@ __all__ = [
     "Claim",
     "Claimed",
     "Coming",
+    "Crowd",
     "Doubt",
     "Foreseen",
     "HeldBack",
@@ -69,6 +72,7 @@ __all__ = [
     "Tally",
     "at_number_of",
     "audience_counts",
+    "audience_crowds",
     "audience_sizes",
     "bump_stop_signal",
     "cancel",

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 
 from campaigns import schedule
-from campaigns.audience import MINOR_SQL
+from campaigns.audience import MINOR_SQL, UNGUARDED_SQL
 from campaigns.ledger import eligibility, gate
 from campaigns.ledger.claiming import ADDRESS_HASH, Claimed
 from campaigns.ledger.moments import Field
@@ -181,19 +181,46 @@ def went_to(steps: Sequence[Step]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
+class Crowd(NamedTuple):
+    """Confirmed entrants in an audience, the children without a guardian among them, and those there would be once
+    every child had one."""
+
+    size: int
+    unguarded: int
+    waiting: int
+
+    @property
+    def ready(self) -> int:
+        """Those whom nothing holds that somebody has to put right."""
+        return self.size - self.unguarded
+
+
 def audience_sizes(event: Event, steps: Sequence[Step]) -> dict[int, int]:
     """How many confirmed entrants each step is for, by the step's id: one pass over them for all steps."""
+    return {step: crowd.size for step, crowd in audience_crowds(event, steps).items()}
+
+
+def audience_crowds(event: Event, steps: Sequence[Step]) -> dict[int, Crowd]:
+    """The same, with who among them waits for a guardian."""
     counted = audience_counts(Field.of(event), {step.audience for step in steps}) if steps else {}
     return {step.id: counted[step.audience] for step in steps}
 
 
-def audience_counts(field: Field, texts: Collection[str]) -> dict[str, int]:
-    """How many confirmed entrants are in each of these audiences: one pass over them for all."""
+def audience_counts(field: Field, texts: Collection[str]) -> dict[str, Crowd]:
+    """The confirmed entrants of each of these audiences, by its words: one pass over them for all."""
     if not texts:
         return {}
     params: dict[str, Any] = {"event": field.event.id}
     audiences = [field.audience_of(text) for text in texts]
-    counts = [f"count(*) FILTER (WHERE {one.where(params)})" for one in audiences]
+    counts = [
+        f"count(*) FILTER (WHERE {condition})"
+        for one in audiences
+        for condition in (
+            one.where(params),
+            f"{UNGUARDED_SQL} AND {one.where(params)}",
+            f"{UNGUARDED_SQL} AND {one.once_guarded.where(params)}",
+        )
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -204,7 +231,8 @@ def audience_counts(field: Field, texts: Collection[str]) -> dict[str, int]:
             WHERE ev.id = %(event)s AND e.status = 'confirmed'""",
             params,
         )
-        return dict(zip(texts, cursor.fetchone(), strict=True))
+        found = cursor.fetchone()
+    return {text: Crowd(*found[3 * at : 3 * at + 3]) for at, text in enumerate(texts)}
 
 
 def kin(entrant_id: int, channel: Channel) -> list[int]:

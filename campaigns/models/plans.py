@@ -125,6 +125,12 @@ class Step(models.Model):
     approved_recipients = models.IntegerField(
         null=True, blank=True, help_text="of these, who would have got it as things stood then"
     )
+    approved_ready = models.IntegerField(
+        null=True, blank=True, help_text="of its audience then, all but children without a guardian"
+    )
+    approved_emails = models.IntegerField(null=True, blank=True, help_text="messages that this came to")
+    approved_texts = models.IntegerField(null=True, blank=True, help_text="messages that this came to")
+    approved_segments = models.IntegerField(null=True, blank=True, help_text="what these texts are paid as")
     opening_cursor = models.BigIntegerField(
         null=True, blank=True, help_text="last entrant of an opening under way"
     )

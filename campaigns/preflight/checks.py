@@ -122,7 +122,8 @@ def _reach(one: Look, now: datetime) -> Iterator[Finding]:
             yield _finding(one, Severity.WARNING, "too_late", words, late)
         elif not late:
             yield _finding(one, Severity.WARNING, "nobody", "It reaches nobody as things stand.")
-    if waiting := left_out["minor"]:
+    waiting = one.figures.unguarded if not begun and not late else left_out["minor"]
+    if waiting:
         children = _people(waiting, "child waits", "children wait")
         words = f"{children} for a guardian: say which parent reads the address in the entry."
         yield _finding(one, Severity.WARNING, "minor", words, waiting)

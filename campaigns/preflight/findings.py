@@ -47,6 +47,10 @@ class StepFigures:
     last_minute: datetime | None = None
     """When its first message leaves, and its last at the provider's rate."""
     audience: int = 0
+    ready: int = 0
+    """Of its audience, all but children without a guardian."""
+    unguarded: int = 0
+    """Children who wait for a guardian, those too whom its audience takes in only once they have one."""
     audience_at_approval: int | None = None
     went_before: int = 0
     """To whom it went before the race moved: they do not get it again."""

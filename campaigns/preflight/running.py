@@ -118,9 +118,14 @@ def versions(step: Step) -> dict[str, Version]:
 
 def _note_audiences(event: Event, looks: list[Look]) -> None:
     steps = [one.step for one in looks]
-    sizes, before = ledger.audience_sizes(event, steps), ledger.went_to(steps)
+    crowds, before = ledger.audience_crowds(event, steps), ledger.went_to(steps)
     for one in looks:
-        one.figures.audience = sizes[one.step.id]
+        crowd = crowds[one.step.id]
+        one.figures.audience, one.figures.ready, one.figures.unguarded = (
+            crowd.size,
+            crowd.ready,
+            crowd.waiting,
+        )
         one.figures.went_before = before.get(one.step.id, 0)
 
 

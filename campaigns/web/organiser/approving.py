@@ -68,12 +68,18 @@ def approve(request: HttpRequest, member: Member) -> HttpResponse:
             return refusals.not_yours(request, member, Power.APPROVE)
         errand = ask(member, ErrandKind.PREFLIGHT, steps=form.cleaned_data["steps"])
         return redirect("approve-look", member.event.slug, errand.token)
+    due, coming = plan.due(now), plan.coming(now)
     latest = (
-        Errand.objects.filter(event=member.event, kind=ErrandKind.PREFLIGHT).order_by("-asked_at").first()
+        Errand.objects.filter(event=member.event, kind=ErrandKind.PREFLIGHT)
+        .order_by("-asked_at", "-id")
+        .first()
     )
     return show(
         request, member, "approve.html",
-        plan=plan, form=form, latest=latest, due=going(plan.due(now), now), coming=going(plan.coming(now), now),
+        plan=plan, form=form, latest=latest, due=going(due, now), coming=going(coming, now),
+        changed=[one for one in [*due, *coming] if one.since],
+        uncounted=any(one.step.approved_emails is None for one in [*due, *coming]),
+        again=_counted_again([*due, *coming], latest),
         opening=course_words.opening(member.event, campaign, plan, now),
         grown=approval.grown(member.event, [one.step for one in plan.steps]),
         can_stop=campaign.state not in ENDS_AT,
@@ -117,23 +123,40 @@ class Going:
     steps: int
     emails: int
     texts: int
+    paid: int
+    """What its texts are paid as: each once, where no look counted them."""
     first: datetime | None
     last: datetime | None
     cost: str
-    """At least: one segment a text; empty where no price is known or no text goes."""
+    """Empty where no price is known or no text goes."""
 
 
 def going(coming: list[StepLook], now: datetime) -> Going:
-    """What a start would let go of these steps."""
-    texts = sum(one.people for one in coming if one.step.channel == "sms")
+    """What a start would let go of these steps, in the messages that the look before their approval counted."""
+    emails, texts = (sum(one.messages[channel] for one in coming) for channel in (0, 1))
+    paid = sum(one.messages[1] if one.paid is None else one.paid for one in coming)
     return Going(
         len(coming),
-        sum(one.people for one in coming if one.step.channel == "email"),
+        emails,
         texts,
+        paid,
         min((max(one.at, now) for one in coming if one.at), default=None),
         max((one.last for one in coming if one.last), default=None),
-        f"{settings.SMS_PRICE * texts:,.2f}" if settings.SMS_PRICE is not None and texts else "",
+        f"{settings.SMS_PRICE * paid:,.2f}" if settings.SMS_PRICE is not None and texts else "",
     )
+
+
+def _counted_again(coming: list[StepLook], latest: Errand | None) -> Report | None:
+    """The newest look, where it was at all of these steps as they are approved; else None."""
+    if latest is None or "report" not in latest.result or latest.result["seen"]["steps"]:
+        return None
+    report = kept.restored(latest.result["report"])
+    approved = [one.step.approved_at for one in coming if one.step.approved_at]
+    if not approved or report.at < max(approved):
+        return None
+    named = {one.step.name for one in coming}
+    report.steps = [step for step in report.steps if step.name in named]
+    return report if len(report.steps) == len(named) else None
 
 
 def _start(request: HttpRequest, member: Member, campaign: Campaign) -> HttpResponse:
@@ -169,7 +192,20 @@ def _stop(request: HttpRequest, member: Member, campaign: Campaign) -> HttpRespo
     return redirect("course", member.event.slug)
 
 
-ACTS = {"start": _start, "stop": _stop}
+def _count(request: HttpRequest, member: Member, campaign: Campaign) -> HttpResponse:
+    """A look at what is approved already, to see what it comes to now. It approves nothing."""
+    if not (member.may(Power.EDIT) or member.may(Power.APPROVE)):
+        return refusals.not_yours(request, member, Power.APPROVE)
+    now = clock.now()
+    plan = plan_look.look(member.event, campaign, now)
+    names = [one.step.name for one in [*plan.due(now), *plan.coming(now)]]
+    if not names:
+        return redirect("approve", member.event.slug)
+    errand = ask(member, ErrandKind.PREFLIGHT, steps=names)
+    return redirect("approve-look", member.event.slug, errand.token)
+
+
+ACTS = {"start": _start, "stop": _stop, "count": _count}
 
 
 def _show_look(

@@ -82,14 +82,21 @@ def _next(dated: list[datetime], event: Event, now: datetime) -> str:
 
 def _at_once(due: list[StepLook]) -> str:
     steps = words.count(len(due), "step that is due already goes", "steps that are due already go")
-    return f"{steps} at once, {words.count(sum(one.people for one in due), 'message')}"
+    return f"{steps} at once, {words.count(sum(sum(one.messages) for one in due), 'message')}"
 
 
 def _goes(one: StepLook, event: Event, now: datetime) -> str:
     at = one.at if one.at and one.at > now else one.last
     assert at is not None
-    reached = words.count(one.people, "person", "people")
-    return f"{one.topic} goes to {reached} {words.soon(at, now, event.zone)}"
+    return f"{one.topic} goes to {_reached(one)} {words.soon(at, now, event.zone)}"
+
+
+def _reached(one: StepLook) -> str:
+    """Who gets it, as its approval counted them; of an audience that nobody has counted, those who agreed."""
+    if not one.is_approved_count:
+        return f"those of {words.count(one.people, 'entrant')} who have agreed to it"
+    more = f" and up to {one.since:,} more" if one.since > 0 else ""
+    return words.count(one.people, "person", "people") + more
 
 
 def _nothing_to_come(plan: PlanLook) -> str:

@@ -26,6 +26,8 @@ NOBODY = ("passed", "missed")
 
 ALREADY = (StepState.SENDING, StepState.DONE)
 
+NOT_COUNTED = ledger.Crowd(0, 0, 0)
+
 
 @dataclass(frozen=True)
 class StepLook:
@@ -41,6 +43,8 @@ class StepLook:
     went_before: int
     """To how many it went before its race moved; they do not get it again."""
     href: str
+    since: int = 0
+    """How many more entrants nothing holds than when it was approved; fewer, where negative."""
 
     @property
     def topic(self) -> str:
@@ -59,6 +63,19 @@ class StepLook:
     def is_approved_count(self) -> bool:
         """Whether `people` are those whom an approval saw or who got it, and not simply its audience of today."""
         return self.state == StepState.DONE or (self.step.approved_recipients is not None and not self.waits)
+
+    @property
+    def messages(self) -> tuple[int, int]:
+        """Emails and texts: as the look before its approval counted them, else one to each of `people`."""
+        step = self.step
+        if self.is_approved_count and step.approved_emails is not None and step.approved_texts is not None:
+            return step.approved_emails, step.approved_texts
+        return (0, self.people) if step.channel == "sms" else (self.people, 0)
+
+    @property
+    def paid(self) -> int | None:
+        """What its texts are paid as, as that look counted; None where none did."""
+        return self.step.approved_segments if self.is_approved_count else None
 
     @property
     def audience_then(self) -> int | None:
@@ -107,10 +124,10 @@ def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
     """The event's plan as it stands at this moment."""
     field = Field.of(event)
     steps = list(campaign.steps.exclude(kind=StepKind.ALERT))
-    sizes = people_in(field, {step.audience for step in steps})
+    crowds = people_in(field, {step.audience for step in steps})
     went = _went(steps)
     stand = Stand(campaign, now)
-    looks = [_step(step, field, stand, sizes[step.audience], went.get(step.id)) for step in steps]
+    looks = [_step(step, field, stand, crowds[step.audience], went.get(step.id)) for step in steps]
     planned = [one for one in looks if one.step.kind == StepKind.PLANNED]
     caught = [one for one in looks if one.step.kind == StepKind.CATCH_UP and one.state != "off"]
     planned.sort(key=lambda one: (one.at or now, one.step.position))
@@ -126,15 +143,15 @@ def waiting_count(event: Event, now: datetime) -> int:
         state__in=[StepState.DRAFT, StepState.WAITING]
     )
     field, stand, steps = Field.of(event), Stand(campaign, now), list(asking)
-    return sum(_step(step, field, stand, 0, None).waits for step in steps)
+    return sum(_step(step, field, stand, NOT_COUNTED, None).waits for step in steps)
 
 
 def one(event: Event, campaign: Campaign, step: Step, now: datetime) -> StepLook:
     """One step by itself."""
     field = Field.of(event)
-    size = people_in(field, [step.audience])[step.audience]
+    crowd = people_in(field, [step.audience])[step.audience]
     stand = Stand(campaign, now)
-    return _step(step, field, stand, size, _went([step]).get(step.id))
+    return _step(step, field, stand, crowd, _went([step]).get(step.id))
 
 
 def drawn(event: Event, plan: PlanLook, now: datetime) -> Markup:
@@ -147,13 +164,13 @@ def picture_of(course: picture.Course) -> Markup:
     return Markup(picture.drawing(course))  # noqa: S704 - escaped there
 
 
-def people_in(field: Field, texts: Collection[str]) -> dict[str, int]:
-    """How many confirmed entrants are in each of these audiences, by its words: counted once while nobody changes."""
+def people_in(field: Field, texts: Collection[str]) -> dict[str, ledger.Crowd]:
+    """The confirmed entrants in each of these audiences, by its words: counted once while nobody changes."""
     stamp = revision.stamp(field.event, clock.now())
     if not stamp:
         return ledger.audience_counts(field, texts)
     keys = {_key(stamp, field, text): text for text in texts}
-    held: dict[str, int] = cache.get_many(keys)
+    held: dict[str, ledger.Crowd] = cache.get_many(keys)
     new = ledger.audience_counts(field, {keys[key] for key in keys.keys() - held.keys()})
     cache.set_many({key: new[keys[key]] for key in keys.keys() - held.keys()})
     return new | {keys[key]: count for key, count in held.items()}
@@ -163,7 +180,7 @@ def _key(stamp: str, field: Field, text: str) -> str:
     """Of all that a count hangs on."""
     races = sorted((race.slug, race.for_children) for race in field.races)
     digest = hashlib.sha256(repr((text, races, field.event.date)).encode()).hexdigest()
-    return f"audience-{stamp}-{digest}"
+    return f"crowd-{stamp}-{digest}"
 
 
 def _went(steps: Sequence[Step]) -> dict[int, int]:
@@ -187,20 +204,22 @@ class Stand:
         return found
 
 
-def _step(step: Step, field: Field, stand: Stand, size: int, went: int | None) -> StepLook:
+def _step(step: Step, field: Field, stand: Stand, crowd: ledger.Crowd, went: int | None) -> StepLook:
     moments = field.moments(step, stand.now) if step.kind == StepKind.PLANNED else None
     due = moments.due if moments else []
     done = step.state == StepState.DONE
     stands = step.approved_recipients is not None and step.state not in (StepState.WAITING, StepState.DRAFT)
+    counted = stands and step.state == StepState.APPROVED and step.approved_ready is not None
     return StepLook(
         step,
         _state(step, stand, moments.last if moments else None, due, went),
         min(due, default=None),
         max(due, default=None),
         (done and went)
-        or (step.approved_recipients if stands and step.approved_recipients is not None else size),
+        or (step.approved_recipients if stands and step.approved_recipients is not None else crowd.size),
         0 if done else went or 0,
         reverse("step", args=[field.event.slug, step.name]),
+        crowd.ready - step.approved_ready if counted and step.approved_ready is not None else 0,
     )
 
 

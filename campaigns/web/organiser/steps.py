@@ -227,7 +227,7 @@ def _crowd(event: Event, text: str) -> Crowd:
     asked = field.audience_of(text)
     if asked.is_staff:
         return Crowd(event.staff.count(), [], is_staff=True)
-    return Crowd(plan_look.people_in(field, [asked.text])[asked.text], ledger.samples(event, asked))
+    return Crowd(plan_look.people_in(field, [asked.text])[asked.text].size, ledger.samples(event, asked))
 
 
 def _save(member: Member, campaign: Campaign, form: StepForm) -> bool:

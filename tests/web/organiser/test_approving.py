@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from html import unescape
 
 import pytest
@@ -18,7 +19,7 @@ from reigate import dump, make_entrant, make_event, make_organiser
 from signed_in import browser_of, make_user
 from web.organiser.plans import look_of, plan_of
 
-from campaigns import campaign, errands
+from campaigns import campaign, errands, revision
 from campaigns.models import AuditEntry, Campaign, Delivery, Entrant, Errand, Event, SignOff, Step, Version
 from campaigns.models.words import ErrandKind, Role
 
@@ -278,7 +279,7 @@ def test_an_editor_may_look_and_not_approve(event: Event) -> None:
 def test_a_viewer_sees_and_asks_for_nothing(event: Event) -> None:
     viewer = browser_of(make_user(event, Role.VIEWER))
     assert "What waits" in read(viewer, f"/e/{event.slug}/approve")
-    for data in ({"steps": ["tip"]}, {"act": "start"}, {"act": "stop", "sure": "on"}):
+    for data in ({"steps": ["tip"]}, {"act": "start"}, {"act": "count"}, {"act": "stop", "sure": "on"}):
         assert viewer.post(f"/e/{event.slug}/approve", data).status_code == 403
     assert not Errand.objects.exists()
 
@@ -295,11 +296,59 @@ def test_a_look_of_another_event_or_kind_is_not_there(approver: Client, event: E
 # Start and stop
 
 
+def test_start_has_the_messages_and_the_cost_of_the_look(
+    approver: Client, event: Event, settings: Settings
+) -> None:
+    """A family on one address gets one, a text that cannot go goes as an email, and a long text is paid twice."""
+    settings.SMS_PRICE = Decimal("0.04")
+    Event.objects.update(venue="Priory Park")
+    make_entrant(event, email="r0@example.com", mobile="+447700900150")
+    make_entrant(event, email="r9@example.com", mobile="")
+    Campaign.objects.all().delete()
+    family = a_step("family", template="recovery", purpose="service", more='per = "address"')
+    eve = a_step(
+        "eve", channel="sms", template="race-eve", when="1 day before, 16:00", purpose="service",
+        more='fallback = "email"',
+    )  # fmt: skip
+    load(event, family, eve)
+    address = ask(approver, event, "family", "eve")
+    assert "5 emails and 4 texts, which cost 0.16" in read(approver, address)
+    press(approver, address)
+    Step.objects.filter(name="eve").update(approved_segments=8)
+    page = read(approver, f"/e/{event.slug}/approve")
+    assert "5 emails and 4 texts (you pay for 8: long ones count as several), which cost 0.32" in page
+    assert "at least" not in page
+
+
+def test_what_changed_since_the_approval_is_said_before_the_start_and_counted_again(
+    approver: Client, event: Event
+) -> None:
+    press(approver, ask(approver, event, "tip", "race-morning"))
+    assert "has changed since" not in read(approver, f"/e/{event.slug}/approve")
+    make_entrant(event, email="late@example.com", mobile="+447700900160")
+    revision.bump(event.id)
+    page = read(approver, f"/e/{event.slug}/approve")
+    assert "Tip is for 1 entrant more; Race morning is for 1 entrant more." in page
+    assert "coming: 3 emails" in page.replace("still to come", "coming")
+    look = approver.post(f"/e/{event.slug}/approve", {"act": "count"})["Location"]
+    errands.run(Errand.objects.latest("id").id)
+    assert "These steps are approved." in read(approver, look)
+    page = read(approver, f"/e/{event.slug}/approve")
+    assert "4 emails and 4 texts, for the list of entrants has changed since the approval" in page
+    assert "Count the messages again" not in page
+
+
+def test_an_approval_that_counted_nobody_says_that_it_counts_entrants(approver: Client, event: Event) -> None:
+    campaign.approve(Campaign.objects.get(), "ann@example.org", [])
+    assert "Counted by entrants. A look counts messages" in read(approver, f"/e/{event.slug}/approve")
+
+
 def test_start_repeats_what_goes_and_starts(approver: Client, event: Event) -> None:
     press(approver, ask(approver, event, "tip", "race-morning"))
     page = read(approver, f"/e/{event.slug}/approve")
     assert "2 approved steps still to come: 3 emails and 3 texts" in page
-    assert "Counted by entrants. A look counts messages" in page
+    assert "Together 3 emails and 3 texts, as the look before the approval counted." in page
+    assert "Counted by entrants" not in page
     assert "The first leaves on Tuesday at 10:00" in page
     page = approver.post(f"/e/{event.slug}/approve", {"act": "start"}, follow=True).content.decode()
     assert "Started: each approved step goes at its moment." in page

@@ -16,9 +16,9 @@ from reigate import make_entrant, make_event
 from signed_in import browser_of, make_user
 from web.organiser.plans import TWO, plan_of
 
-from campaigns import campaign, tallies
+from campaigns import approval, campaign, people, tallies
 from campaigns.accounts import members
-from campaigns.models import Campaign, Event, Race, SignOff, Tally
+from campaigns.models import Campaign, Entrant, Event, Race, SignOff, Tally
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,11 @@ def test_it_opens_with_what_waits_and_when_the_first_goes() -> None:
 def test_a_running_plan_says_what_is_next_and_for_whom() -> None:
     event = make_event()
     make_entrant(event)
-    live(event)
+    found = live(event)
+    assert "next, Tip goes to those of 1 entrant who have agreed to it on Tuesday at 10:00." in course_of(
+        event
+    )
+    found.steps.update(approved_recipients=1, approved_audience=1)
     assert "All is approved: next, Tip goes to 1 person on Tuesday at 10:00." in course_of(event)
 
 
@@ -116,6 +120,7 @@ def test_a_start_that_sends_at_once_says_so_beforehand() -> None:
     event = make_event()
     make_entrant(event)
     campaign.approve(plan_of(event), "ann@example.org", [])
+    Campaign.objects.get().steps.update(approved_recipients=1, approved_audience=1)
     with time_machine.travel(DUE_ALREADY, tick=False):
         assert (
             "start it, and 1 step that is due already goes at once, 1 message, then Race morning goes to 1 person on "
@@ -216,6 +221,26 @@ def test_an_approved_count_stays_while_the_audience_grows() -> None:
     make_entrant(event)
     page = course_of(event)
     assert "Email to 366 of 437 entrants ·" in page
+
+
+def test_who_is_released_or_comes_in_after_an_approval_is_said() -> None:
+    event = make_event()
+    child = make_entrant(event, email="parent@example.com", birth_date=date(2015, 1, 2))
+    make_entrant(event, email="zoe@example.com")
+    loaded = load(event, a_step("news"), a_step("kids", audience="guardians"))
+    approval.approve(loaded, "ann@example.org")
+    page = " ".join(course_of(event).split())
+    assert "Email to 1 of 2 entrants ·" in page
+    people.name_guardian(child, "Zoë", None, "by telephone")
+    page = " ".join(course_of(event).split())
+    assert "Email to 1 of 2 entrants, 1 entrant more since its approval ·" in page
+    assert "Email to 0 people, 1 entrant more since its approval ·" in page
+    people.withdraw(child)
+    assert "since its approval" not in course_of(event)
+    people.withdraw(Entrant.objects.get(email="zoe@example.com"))
+    assert "Email to 1 of 2 entrants, 1 entrant fewer since its approval ·" in " ".join(
+        course_of(event).split()
+    )
 
 
 def test_a_step_that_was_too_late_for_everybody_is_not_called_sent() -> None:
