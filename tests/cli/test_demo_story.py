@@ -70,3 +70,20 @@ def test_an_event_of_somebody_else_stays(demo: Organiser) -> None:
     an_event(slug="try-it")
     with pytest.raises(demo_story.NotTheDemos, match="'try-it' that the demo did not make"):
         demo_story.forget(demo)
+
+
+def test_the_demos_approvals_have_counted_whom_they_reach_and_nobody_gets_two_emails_at_once():
+    demo_story.tell()
+    approved = Step.objects.filter(campaign__event__organiser__slug="demo", state="approved")
+    assert approved.count() == 19
+    assert not approved.filter(approved_emails=None).exists()
+    tip = approved.get(name="back-pain")
+    assert (tip.approved_recipients, tip.approved_audience) == (336, 437)
+    assert {step.campaign.event.organiser.name for step in approved} == {"Run Reigate"}
+    for event in Event.objects.filter(organiser__slug="demo"):
+        whens = list(
+            Step.objects.filter(
+                campaign__event=event, channel="email", audience__startswith="adults"
+            ).values_list("when")
+        )
+        assert len(whens) == len(set(whens))

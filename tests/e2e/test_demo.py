@@ -88,11 +88,8 @@ def test_the_demo_sends_each_person_exactly_what_they_should_get(home):
     demo.communicate(timeout=60)
 
     subjects = {email["subject"] for email in emails}
-    assert len(subjects) == 2
-    for subject in subjects:
-        assert Counter(
-            email["recipient"].lower() for email in emails if email["subject"] == subject
-        ) == Counter(readers)
+    assert len(subjects) == 1
+    assert Counter(email["recipient"].lower() for email in emails) == Counter(readers)
     assert Counter(text["to"] for text in texts) == Counter(row["Phone Number"] for row in [*texted, *today])
     assert said["emails"] == len(emails)
     assert said["texts"] == len(texts)
@@ -106,7 +103,7 @@ def assert_logs_tell_ids_and_nobody(log: str) -> None:
     """The log of the whole run: what was claimed and settled by number, and no word of a person."""
     lines = [json.loads(line) for line in log.splitlines() if line.startswith('{"at"')]
     settled = [line for line in lines if line["event"] == "settled"]
-    assert sum(len(line["deliveries"]) for line in settled if line["outcome"] == "accepted") > 800
+    assert sum(len(line["deliveries"]) for line in settled if line["outcome"] == "accepted") > 500
     assert all(line["step"] and line["deliveries"] for line in lines if line["event"] == "claimed")
     people = [row for file in (LIST, RACE_TODAY) for row in rows(file)]
     private = {row["Email Address"].lower() for row in people} | {row["Phone Number"] for row in people}
