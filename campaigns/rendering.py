@@ -279,17 +279,24 @@ def _compiled(
 
 
 def station_of(step: Step) -> content.Station | None:
-    """Which of the plan's emails a step is; None for what stands outside its course.
+    """Which of the plan's emails a step is; None for what stands outside its course."""
+    return place_of(step)[0]
+
+
+def place_of(step: Step) -> tuple[content.Station | None, list[str]]:
+    """The step's station, and the names of the other steps that share it.
 
     Steps of one moment are one station: nobody gets more than one of them.
     """
     if step.kind != StepKind.PLANNED or step.channel != Channel.EMAIL:
-        return None
+        return None, []
     planned = step.campaign.steps.filter(kind=StepKind.PLANNED, channel=Channel.EMAIL)
-    whens = planned.exclude(state=StepState.OFF).values_list("when", flat=True)
+    whens = dict(planned.exclude(state=StepState.OFF).values_list("name", "when")) | {step.name: step.when}
     event = step.campaign.event
-    moments = sorted({_at_noon_start(event, when) for when in {*whens, step.when}})
-    return content.Station(moments.index(_at_noon_start(event, step.when)) + 1, len(moments))
+    moments = {name: _at_noon_start(event, when) for name, when in whens.items()}
+    own, order = moments[step.name], sorted(set(moments.values()))
+    shared = [name for name, moment in moments.items() if moment == own and name != step.name]
+    return content.Station(order.index(own) + 1, len(order)), shared
 
 
 def _at_noon_start(event: Event, when: str) -> datetime:

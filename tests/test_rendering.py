@@ -333,6 +333,7 @@ def test_a_planned_email_knows_its_station_and_two_of_one_moment_share_it(db):
         "first": of(1, 3), "adults": of(2, 3), "kids": of(2, 3), "late": of(3, 3),
         "text": None, "off": of(2, 4),
     }  # fmt: skip
+    assert rendering.place_of(loaded.steps.get(name="adults"))[1] == ["kids"]
     assert rendering.station_of(an_alert(loaded)) is None
 
 

@@ -14,7 +14,7 @@ from campaigns.accounts.members import Member
 from campaigns.models import Entrant, Step, Version
 from campaigns.models.words import Channel
 from campaigns.readers import Pick
-from campaigns.web.organiser import drafts
+from campaigns.web.organiser import drafts, words
 
 PICKS = [
     (Pick.USUAL, "Somebody who gets it"),
@@ -51,6 +51,8 @@ class Look:
     frame: str = ""
     place: str = ""
     """ "3 of 10", as the line under an email's title counts; empty for what stands outside the plan's course."""
+    shares_place: list[str] = field(default_factory=list)
+    """Topics of the emails that leave at the same moment and so have the same place."""
     is_draft: bool = False
     problem: Problem | None = None
     choices: list[Entrant] = field(default_factory=list)
@@ -67,9 +69,11 @@ def look(member: Member, version: Version, step: Step | None, form: Reader) -> L
         return Look(problem=problem_in(error.fault, version.source))
     except preview.PreviewError as error:
         return Look(problem=Problem(str(error)))
-    frame, station = _frame(member, version, reader), rendering.station_of(step) if step else None
+    frame = _frame(member, version, reader)
+    station, alike = rendering.place_of(step) if step else (None, [])
     place = f"{station.number} of {station.of}" if station else ""
-    return Look(reader, seen.sentence(found), seen.words(found), frame, place, version.id is None)
+    shared = [words.topic(name) for name in alike]
+    return Look(reader, seen.sentence(found), seen.words(found), frame, place, shared, version.id is None)
 
 
 def problem_in(error: content.ContentError, source: str) -> Problem:

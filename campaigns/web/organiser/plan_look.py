@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import combinations
 
 from django.core.cache import cache
 from django.db.models import Min
@@ -15,6 +16,7 @@ from markupsafe import Markup
 
 from campaigns import clock, ledger, revision, tallies
 from campaigns.alerts import Arming, arming
+from campaigns.audience import STAFF, joined
 from campaigns.ledger.moments import Field
 from campaigns.models import Alert, Campaign, Event, Step
 from campaigns.models.words import CampaignState, StepKind, StepState
@@ -45,6 +47,8 @@ class StepLook:
     href: str
     since: int = 0
     """How many more entrants nothing holds than when it was approved; fewer, where negative."""
+    beside: tuple[tuple[str, int], ...] = ()
+    """What else leaves on its channel at the same moments: the topic, and how many entrants both are for."""
 
     @property
     def topic(self) -> str:
@@ -124,10 +128,12 @@ def look(event: Event, campaign: Campaign, now: datetime) -> PlanLook:
     """The event's plan as it stands at this moment."""
     field = Field.of(event)
     steps = list(campaign.steps.exclude(kind=StepKind.ALERT))
-    crowds = people_in(field, {step.audience for step in steps})
+    pairs = _together(field, steps)
+    crowds = people_in(field, {step.audience for step in steps} | set(pairs.values()))
     went = _went(steps)
     stand = Stand(campaign, now)
     looks = [_step(step, field, stand, crowds[step.audience], went.get(step.id)) for step in steps]
+    looks = [replace(one, beside=_beside(one.step, pairs, crowds)) for one in looks]
     planned = [one for one in looks if one.step.kind == StepKind.PLANNED]
     caught = [one for one in looks if one.step.kind == StepKind.CATCH_UP and one.state != "off"]
     planned.sort(key=lambda one: (one.at or now, one.step.position))
@@ -174,6 +180,29 @@ def people_in(field: Field, texts: Collection[str]) -> dict[str, ledger.Crowd]:
     new = ledger.audience_counts(field, {keys[key] for key in keys.keys() - held.keys()})
     cache.set_many({key: new[keys[key]] for key in keys.keys() - held.keys()})
     return new | {keys[key]: count for key, count in held.items()}
+
+
+def _together(field: Field, steps: Sequence[Step]) -> dict[tuple[Step, Step], str]:
+    """Each two steps that leave on one channel at the same moments, and the words for who is in both audiences."""
+    timed = [step for step in steps if step.when and step.state != StepState.OFF]
+    return {
+        (one, other): joined(field.audience_of(one.audience), "and", field.audience_of(other.audience)).text
+        for one, other in combinations(timed, 2)
+        if (one.channel, one.when) == (other.channel, other.when)
+        and STAFF.word not in (one.audience, other.audience)
+    }
+
+
+def _beside(
+    step: Step, pairs: dict[tuple[Step, Step], str], crowds: dict[str, ledger.Crowd]
+) -> tuple[tuple[str, int], ...]:
+    return tuple(
+        (words.topic(other.name), crowds[text].size)
+        for both, text in pairs.items()
+        if step in both
+        for other in both
+        if other != step
+    )
 
 
 def _key(stamp: str, field: Field, text: str) -> str:

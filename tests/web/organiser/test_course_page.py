@@ -174,6 +174,21 @@ def test_the_list_tells_all_without_the_picture() -> None:
     assert listed.index("Tip") < listed.index("Race morning") < listed.index("Race day, ")
 
 
+def test_two_steps_of_one_moment_say_whether_they_are_for_the_same_people() -> None:
+    event = make_event()
+    make_entrant(event)
+    make_entrant(event, email="parent@example.com", birth_date=date(2015, 1, 2))
+    adults, minors = (a_step(word, audience=word) for word in ("adults", "minors"))
+    load(event, adults, minors, a_step("later", when="40 days before, 10:00"))
+    page = course_of(event)
+    assert "in 4 days, at the same moment as Minors, to other people</span>" in page
+    assert "in 4 days, at the same moment as Adults, to other people</span>" in page
+    assert page.count("at the same moment") == 2
+    Campaign.objects.all().delete()
+    load(event, adults, a_step("everyone"))
+    assert "at the same moment as Everyone: 1 entrant is in both audiences</span>" in course_of(event)
+
+
 def test_a_step_that_hangs_on_each_start_says_so() -> None:
     event = make_event()
     Race.objects.create(event=event, slug="kids", name="Kids Race", start=time(12))

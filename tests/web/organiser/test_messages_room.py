@@ -84,6 +84,14 @@ def test_the_place_in_the_plan_that_an_email_counts_is_explained(event, browser)
     make_entrant(event)
     page = browser.get(at(event)).content.decode()
     assert "“1 of 1” under its title is its place in the plan" in page
+    assert "the same place" not in page
+    step = Step.objects.get(name="back-warm-up")
+    step.pk, step.name, step.position = None, "for-parents", step.position + 10
+    step.save()
+    assert (
+        "For parents has the same place: it leaves at the same moment."
+        in browser.get(at(event)).content.decode()
+    )
 
 
 # Saving
