@@ -42,6 +42,12 @@ def look_called(member: Member, token: str) -> Errand | None:
     )
 
 
+def look_it_came_from(request: HttpRequest, member: Member) -> str:
+    """The token of the look from which this page was opened, by its address; "" where it was opened otherwise."""
+    found = look_called(member, request.GET.get("came_from", ""))
+    return found.token if found else ""
+
+
 def progress_of(request: HttpRequest, member: Member, errand: Errand) -> HttpResponse:
     """How far it is, for htmx every second; at its end the whole page is loaded anew."""
     lost = errands.is_lost(errand, clock.now())

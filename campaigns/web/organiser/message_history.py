@@ -10,6 +10,7 @@ from campaigns.accounts.powers import Power
 from campaigns.differences import differences
 from campaigns.models import AuditEntry, SignOff, Version
 from campaigns.web.organiser.door import page
+from campaigns.web.organiser.errand_pages import look_it_came_from
 from campaigns.web.organiser.messages import template_of
 from campaigns.web.organiser.showing import show
 
@@ -28,6 +29,7 @@ def versions(request: HttpRequest, member: Member, channel: str, name: str) -> H
     signed = SignOff.objects.filter(version__in=found).order_by("id")
     return show(
         request, member, "message_versions.html", about=template, versions=found, old=old, new=new,
+        came_from=look_it_came_from(request, member),
         changes=differences(old.source, new.source), authors=_authors(member, found),
         sign_offs={version.id: [one for one in signed if one.version_id == version.id] for version in found},
     )  # fmt: skip

@@ -18,7 +18,8 @@ from campaigns.content.front_matter import Claim, Reference
 from campaigns.models import Version
 from campaigns.web.organiser import looking, words
 from campaigns.web.organiser.door import page
-from campaigns.web.organiser.messages import newest_of, standing_words, template_of
+from campaigns.web.organiser.errand_pages import look_it_came_from
+from campaigns.web.organiser.messages import address_of, newest_of, standing_words, template_of
 from campaigns.web.organiser.showing import show
 
 FOR_A_YEAR = timedelta(days=365)
@@ -52,16 +53,17 @@ class Signature(forms.Form):
 def sign_off_page(request: HttpRequest, member: Member, channel: str, name: str) -> HttpResponse:
     """`…/sign-off`: the claims of the newest version with their sources, and the form that signs it."""
     newest = newest_of(template_of(member, channel, name))
+    came_from = look_it_came_from(request, member)
     form = Signature(request.POST or None, initial=_initial(member, newest))
     if form.is_valid() and _signed(member, newest, form):
         news.success(
             request,
             f"Version {newest.number} is signed off until {form.cleaned_data['review_by']:%-d %b %Y}.",
         )
-        return redirect("message", member.event.slug, channel, name)
+        return redirect(address_of(member, newest.template, came_from=came_from))
     claims, unnamed = _claims(newest)
     return show(
-        request, member, "message_sign_off.html", about=newest.template, version=newest, form=form,
+        request, member, "message_sign_off.html", about=newest.template, version=newest, form=form, came_from=came_from,
         claims=claims, unnamed=unnamed, history=newest.sign_offs.order_by("-id"),
         look=looking.look(member, newest, preview.step_of(newest.template), looking.Reader({})), stops=_stops(newest),
         **standing_words(member, newest),
@@ -117,7 +119,7 @@ def revoke(request: HttpRequest, member: Member, channel: str, name: str) -> Htt
         named = ", ".join(words.topic(step) for step in stopped)
         said = f" These steps wait for approval again: {named}." if named else ""
         news.success(request, f"The sign-off of version {newest.number} has ended.{said}")
-    return redirect("message", member.event.slug, channel, name)
+    return redirect(address_of(member, newest.template, came_from=look_it_came_from(request, member)))
 
 
 def _claims(version: Version) -> tuple[list[tuple[Claim, list[Reference]]], list[Reference]]:

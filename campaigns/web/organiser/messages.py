@@ -96,7 +96,7 @@ def _looked_anew(
     return fragment(
         request, member, "message_seen.html", about=template, version=newest, swapped=True,
         look=looking.look(member, looked_at, preview.step_of(template), form),
-        came_from=came_from.token if came_from else "", own_address=own_address(member, template.channel),
+        came_from=came_from.token if came_from else "", own_address=ownaddress_of(member, template.channel),
     )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def _save(
                 waiting=len(saved.waiting),
             )  # fmt: skip
         news.success(request, _said(saved))
-        return redirect(_address(member, template, came_from=form.cleaned_data["came_from"]))
+        return redirect(address_of(member, template, came_from=form.cleaned_data["came_from"]))
     changes = differences(theirs.source, draft.source) if theirs else []
     return _page(
         request, member, newest_of(template), form, looked_at=draft, reader=form, theirs=theirs, changes=changes
@@ -193,9 +193,9 @@ def test_send(request: HttpRequest, member: Member, channel: str, name: str) -> 
     """`…/test`: sends the newest version, marked as a test, to whoever asks for it and to nobody else."""
     template = template_of(member, channel, name)
     newest = newest_of(template)
-    address = own_address(member, template.channel)
+    address = ownaddress_of(member, template.channel)
     reader = member.event.entrants.select_related("race").filter(token=request.POST.get("whom", "")).first()
-    back = _address(
+    back = address_of(
         member, template, whom=reader.token if reader else "", came_from=request.POST.get("came_from", "")
     )
     if not address:
@@ -216,14 +216,14 @@ def test_send(request: HttpRequest, member: Member, channel: str, name: str) -> 
     return redirect(back)
 
 
-def _address(member: Member, template: Template, **query: str) -> str:
+def address_of(member: Member, template: Template, **query: str) -> str:
     """The message's own page, keeping whom it is shown to and which look it was opened from."""
     kept = urlencode({name: value for name, value in query.items() if value})
     page = reverse("message", args=[member.event.slug, template.channel, template.name])
     return f"{page}?{kept}" if kept else page
 
 
-def own_address(member: Member, channel: str) -> str:
+def ownaddress_of(member: Member, channel: str) -> str:
     """Where a test goes: the address one signs in with, or the number of the staff contact who has it."""
     if channel == Channel.EMAIL:
         return member.user.email
@@ -278,7 +278,7 @@ def _page(
         request, member, "message.html", about=template, version=newest, form=form, step=step,
         steps=steps, alerts=alerts, look=looking.look(member, looked_at, step, reader),
         placeholders=_placeholders(alerts), came_from=came_from.token if came_from else "",
-        own_address=own_address(member, template.channel),
+        own_address=ownaddress_of(member, template.channel),
         **standing_words(member, newest), **context,
     )  # fmt: skip
 

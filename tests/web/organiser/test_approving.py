@@ -20,6 +20,7 @@ from signed_in import browser_of, make_user
 from web.organiser.plans import look_of, plan_of
 
 from campaigns import campaign, errands, revision
+from campaigns.accounts import members
 from campaigns.models import AuditEntry, Campaign, Delivery, Entrant, Errand, Event, SignOff, Step, Version
 from campaigns.models.words import ErrandKind, Role
 
@@ -144,6 +145,25 @@ def test_who_changes_the_words_finds_the_way_back_to_the_look(event: Event) -> N
     assert "<summary>Change its words</summary>" in shown
     assert back in owner.post(edit, written | {"save": "yes"}, follow=True).content.decode()
     assert back in owner.post(edit.replace("edit", "test"), written, follow=True).content.decode()
+
+
+def test_every_page_of_a_message_keeps_the_way_back_to_the_look(event: Event) -> None:
+    user = make_user(event, Role.OWNER)
+    members.give(user, event, Role.REVIEWER)
+    both = browser_of(user)
+    address = ask(both, event, "tip")
+    back = f'<a href="{address}">Back to the look before approving</a>'
+    link = re.findall(r'href="([^"]*)">Read the email', both.get(address).content.decode())[0]
+    for page in ("Versions", "Sign-off", "Message"):
+        link = re.findall(rf'href="([^"]*)"[^>]*>{page}</a>', both.get(link).content.decode())[0]
+        assert back in both.get(link).content.decode(), page
+    version = Version.objects.filter(template__name="back-warm-up").latest("number")
+    signed = {"reviewer": "Dr A", "review_by": "2028-01-01", "read": "on", "version": version.content_hash}
+    SignOff.objects.update(revoked_at=AT)
+    sign = link.replace("back-warm-up/", "back-warm-up/sign-off")
+    assert back in both.post(sign, signed, follow=True).content.decode()
+    assert back in both.post(sign.replace("sign-off", "revoke"), follow=True).content.decode()
+    assert "Back to the look" not in both.get(sign.partition("?")[0]).content.decode()
 
 
 @pytest.mark.parametrize("token", ["nothing", "https://elsewhere.example/", "//elsewhere.example"])
