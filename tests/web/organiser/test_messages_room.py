@@ -94,6 +94,16 @@ def test_the_place_in_the_plan_that_an_email_counts_is_explained(event, browser)
     )
 
 
+def test_the_message_as_a_runner_sees_it_comes_before_its_words(event, browser):
+    make_entrant(event)
+    page = browser.get(at(event)).content.decode()
+    assert page.index("As a runner gets it") < page.index('class="phone"') < page.index('name="source"')
+    assert page.index('<a class="way" href="#id_source">Change its words</a>') < page.index('class="phone"')
+    assert "<summary>Its source</summary>" not in page
+    viewer = browser_of(make_user(event, Role.VIEWER)).get(at(event)).content.decode()
+    assert viewer.index('class="phone"') < viewer.index("<summary>Its source</summary>")
+
+
 # Saving
 
 
