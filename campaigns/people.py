@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 
 from campaigns import addresses, clock, revision
 from campaigns.audience import MINOR_SQL
-from campaigns.entry_lists.diff import MINOR_REASON
+from campaigns.entry_lists.diff import MINOR_REASON, STATUS_REASON
+from campaigns.entry_lists.matching import PAIR_REASON
 from campaigns.models import Entrant, Event, Guardian
 from campaigns.models.words import EntrantStatus, RaceStatus
 
@@ -93,6 +94,18 @@ def name_guardian(entrant: Entrant, name: str, contact: Contact | None, source: 
         entrant=locked, defaults={"name": name, "source": source, "at": clock.now()}
     )
     revision.bump(locked.event_id)
+
+
+def why_held(event: Event) -> list[str]:
+    """Why entrants of the event are held, each reason once, without a word that somebody wrote of a person."""
+    held = event.entrants.filter(status=EntrantStatus.HELD)
+    reasons = set(held.values_list("hold_reason", flat=True).distinct())
+    known = {
+        STATUS_REASON: "the entry list does not confirm them",
+        PAIR_REASON: "they may be in the list twice",
+    }
+    said = [why for reason, why in known.items() if reason in reasons]
+    return [*said, "somebody held them by hand"] if reasons - known.keys() else said
 
 
 def with_an_address(event: Event) -> list[int]:

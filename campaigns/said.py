@@ -71,3 +71,25 @@ def not_agreed(channel: str, purpose: str) -> str:
 def reason(word: str, channel: str, purpose: str) -> str:
     """Why a delivery of such a message did not reach somebody, to stand behind a colon."""
     return f"they {not_agreed(channel, purpose)}" if word == "no_consent" else REASONS.get(word, word)
+
+
+LEFT_OUT = {
+    "suppressed": "have opted out or cannot be reached",
+    "withdrawn": "have withdrawn",
+    "not_mobile": "have no mobile",
+    "minor": "are children without a guardian",
+    "missing_value": "lack a value that the words need",
+    "held": "are held until somebody releases them",
+    "too_late": "would get it too late",
+    "not_in_audience": "are not in the audience",
+    "covered": "are covered by the catch-up",
+}
+
+
+def left_out(word: str, channel: str, purpose: str) -> str:
+    """Why people are left out of a step, as a preflight counts them: behind their number."""
+    if word == "no_consent":
+        return not_agreed(channel, purpose)
+    if word == "no_address":
+        return "have no mobile number" if channel == "sms" else "have no email address"
+    return LEFT_OUT.get(word, word.replace("_", " "))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from campaigns import campaign as plans
-from campaigns import contact, providers, rendering, sign_off
+from campaigns import contact, providers, rendering, said, sign_off
 from campaigns.content import replies
 from campaigns.content.front_matter import person_date
 from campaigns.ledger.moments import Field
@@ -121,7 +121,7 @@ def _reach(one: Look, now: datetime) -> Iterator[Finding]:
             words = "Its moment has passed and it is too late for everyone: switch it off."
             yield _finding(one, Severity.WARNING, "too_late", words, late)
         elif not late:
-            yield _finding(one, Severity.WARNING, "nobody", "It reaches nobody as things stand.")
+            yield _finding(one, Severity.WARNING, "nobody", _nobody(one))
     waiting = one.figures.unguarded if not begun and not late else left_out["minor"]
     if waiting:
         children = _people(waiting, "child waits", "children wait")
@@ -129,9 +129,19 @@ def _reach(one: Look, now: datetime) -> Iterator[Finding]:
         yield _finding(one, Severity.WARNING, "minor", words, waiting)
     if waiting := left_out["held"]:
         words = (
-            f"{_people(waiting, 'entrant is', 'entrants are')} held by hand and get nothing until released."
+            f"{_people(waiting, 'entrant is', 'entrants are')} held until somebody releases them: "
+            f"{', or '.join(one.why_held)}."
         )
         yield _finding(one, Severity.NOTE, "held", words, waiting)
+
+
+def _nobody(one: Look) -> str:
+    step, left_out = one.step, one.figures.left_out
+    why = [
+        f"{count:,} {said.left_out(word, step.channel, step.purpose)}"
+        for word, count in left_out.most_common()
+    ]
+    return f"It reaches nobody as things stand: {' and '.join(why) or 'nobody is in its audience'}."
 
 
 def _times(one: Look, place: Field) -> Iterator[Finding]:

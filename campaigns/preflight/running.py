@@ -14,6 +14,7 @@ from campaigns import clock, ledger, rendering
 from campaigns.ledger.moments import Field
 from campaigns.models import Campaign, Event, Step, Version
 from campaigns.models.words import Channel, StepKind, StepState
+from campaigns.people import why_held
 from campaigns.preflight import checks, clashes, timing
 from campaigns.preflight.findings import Report, Severity, StepFigures
 from campaigns.preflight.made import Made, groups, make_all
@@ -41,6 +42,7 @@ class Look:
     made: Made = field(default_factory=Made)
     reached: dict[str, array[int]] = field(default_factory=dict)
     """By channel, the ids of those who get it."""
+    why_held: list[str] = field(default_factory=list)
     jobs: list[timing.Job] = field(default_factory=list)
 
     @property
@@ -118,9 +120,11 @@ def versions(step: Step) -> dict[str, Version]:
 
 def _note_audiences(event: Event, looks: list[Look]) -> None:
     steps = [one.step for one in looks]
+    held = why_held(event)
     crowds, before = ledger.audience_crowds(event, steps), ledger.went_to(steps)
     for one in looks:
         crowd = crowds[one.step.id]
+        one.why_held = held
         one.figures.audience, one.figures.ready, one.figures.unguarded = (
             crowd.size,
             crowd.ready,

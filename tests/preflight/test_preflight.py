@@ -9,6 +9,7 @@ import time_machine
 from people import DUE, a_step, an_event, entrant, entrants, load, sign_everything
 
 from campaigns import preflight
+from campaigns.entry_lists.diff import STATUS_REASON
 from campaigns.models import Delivery, Event, Outbox, Step, Version
 from campaigns.preflight import Finding, Report, Severity, StepFigures
 
@@ -220,6 +221,7 @@ def test_a_step_for_nobody_says_so(event):
     entrant(event)
     load(event, a_step(audience="kids"))
     assert found(look(event), "nobody")[0].severity == "warning"
+    assert found(look(event), "nobody")[0].words.endswith("as things stand: nobody is in its audience.")
 
 
 def test_a_child_without_a_guardian_waits(event):
@@ -363,3 +365,19 @@ def test_nothing_is_approved_before_somebody_has_proved_to_read_the_replies(even
     assert finding.severity == Severity.ERROR
     assert "type it in." in finding.words
     assert finding.command == f"aidstation event contact {event.slug} --ask"
+
+
+def test_who_is_held_is_told_with_the_reasons_that_are_true_of_them(event):
+    load(event, a_step())
+    held = entrant(event, status="held", hold_reason=STATUS_REASON)
+    [finding] = found(look(event), "held")
+    assert (
+        finding.words
+        == "1 entrant is held until somebody releases them: the entry list does not confirm them."
+    )
+    entrant(event, status="held", hold_reason="Spoke to her mother.")
+    [finding] = found(look(event), "held")
+    assert finding.words.endswith(": the entry list does not confirm them, or somebody held them by hand.")
+    held.delete()
+    [finding] = found(look(event), "held")
+    assert finding.words == "1 entrant is held until somebody releases them: somebody held them by hand."

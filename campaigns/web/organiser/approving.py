@@ -228,7 +228,6 @@ def _show_look(
         stale=_stale(campaign, seen, errand, now),
         totals=_totals(report),
         quiet_hours=campaign.quiet_hours,
-        left_out=left_out,
         **shown,
     )  # fmt: skip
 
@@ -298,25 +297,3 @@ def _totals(report: Report) -> dict[str, Any]:
         "first": min((step.first_minute for step in report.steps if step.first_minute), default=None),
         "last": max((step.last_minute for step in report.steps if step.last_minute), default=None),
     }
-
-
-def left_out(reason: str, channel: str, purpose: str) -> str:
-    """Why somebody is left out of a step, in words."""
-    if reason == "no_consent":
-        return words.not_agreed(channel, purpose)
-    return LEFT_OUT.get(reason, reason.replace("_", " "))
-
-
-LEFT_OUT = {
-    "suppressed": "have opted out or cannot be reached",
-    "withdrawn": "have withdrawn",
-    "no_address": "have no address or number for it",
-    "not_mobile": "have no mobile",
-    "minor": "are children without a guardian",
-    "missing_value": "lack a value that the words need",
-    "held": "are held by hand",
-    "too_late": "would get it too late",
-    "not_in_audience": "are not in the audience",
-    "covered": "are covered by the catch-up",
-}
-"""As a preflight counts them: the claim's own reasons."""

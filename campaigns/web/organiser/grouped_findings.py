@@ -28,6 +28,8 @@ WAYS = {
 }
 """By a finding's code, where it is put right for all steps."""
 
+ADDRESSES = Way("list-new", (), "", "Bring in a list that has what is missing")
+
 TIMES = ("at_once", "emails_a_week", "quiet_hours", "too_slow", "too_late")
 """Codes of what another time for the step puts right."""
 
@@ -42,21 +44,33 @@ class Group:
 
 
 def grouped(report: Report, kind: Severity, *, may_edit: bool) -> list[Group]:
-    """The findings of one severity in their order, each sentence once; only who may edit is led to a step's time."""
+    """The findings of one severity in their order, each sentence once; only who may edit is led to a step."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for one in report.findings:
         if one.severity == kind:
             groups.setdefault((one.code, one.words), []).append(one)
     return [
-        Group(said, steps, _ways(code, steps, may_edit))
+        Group(said, steps, _ways(report, code, steps, may_edit))
         for (code, said), alike in groups.items()
         for steps in [[one.step for one in alike if one.step]]
     ]
 
 
-def _ways(code: str, steps: list[str], may_edit: bool) -> list[Way]:
+def _ways(report: Report, code: str, steps: list[str], may_edit: bool) -> list[Way]:
+    if code == "nobody" and may_edit:
+        return _to_somebody(report, steps)
     if code in TIMES and may_edit:
         return [
             Way("step", (step,), "#id_when_number", f"Change the time of {topic(step)}") for step in steps
         ]
     return [WAYS[code]] if code in WAYS else []
+
+
+def _to_somebody(report: Report, steps: list[str]) -> list[Way]:
+    """What has these steps reach somebody: other people, or the addresses of those they are for."""
+    ways = [
+        Way("step", (step,), "#who", f"Change who gets {topic(step)}, or switch it off") for step in steps
+    ]
+    left_out = [one.left_out for one in report.steps if one.name in steps]
+    unknown = any(found["no_address"] or found["not_mobile"] for found in left_out)
+    return [*ways, ADDRESSES] if unknown else ways

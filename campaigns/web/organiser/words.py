@@ -11,6 +11,7 @@ from campaigns.said import CHANNELS as CHANNELS
 from campaigns.said import REASONS as REASONS
 from campaigns.said import count as count
 from campaigns.said import day as day
+from campaigns.said import left_out as left_out
 from campaigns.said import moment as moment
 from campaigns.said import not_agreed as not_agreed
 from campaigns.said import reason as reason

@@ -109,6 +109,39 @@ def test_a_look_says_what_those_left_out_have_not_agreed_to_and_where_that_stand
     assert "What somebody has agreed to stands in the entry list, or is what they have chosen since" in page
 
 
+def test_a_step_that_reaches_nobody_says_why_and_leads_to_what_changes_it(event: Event) -> None:
+    Campaign.objects.all().delete()
+    Entrant.objects.update(mobile="", mobile_ok=False)
+    text = a_step(
+        "morning", channel="sms", template="race-morning", when="start - 120 min", purpose="service"
+    )
+    load(event, text, a_step("veterans", audience="age 70-99"))
+    owner = browser_of(make_user(event, Role.OWNER))
+    page = read(owner, ask(owner, event, "morning", "veterans"))
+    assert "It reaches nobody as things stand: 3 have no mobile number." in page
+    assert (
+        f'<a href="/e/{event.slug}/steps/morning/#who">Change who gets Morning, or switch it off</a>' in page
+    )
+    assert (
+        f'<a href="/e/{event.slug}/entrants/lists/new">Bring in a list that has what is missing</a>' in page
+    )
+    assert "It reaches nobody as things stand: nobody is in its audience." in page
+    assert page.count("Bring in a list that has what is missing") == 1
+
+
+def test_children_who_wait_are_named_where_an_audience_takes_them_in_later(
+    approver: Client, event: Event
+) -> None:
+    make_entrant(event, email="parent@example.com", birth_date=date(2015, 1, 2))
+    Campaign.objects.all().delete()
+    load(event, a_step("kids", audience="guardians"), a_step("everyone", when="40 days before, 10:00"))
+    page = " ".join(read(approver, ask(approver, event, "kids", "everyone")).split())
+    assert "Kids</a>, <a" in page
+    assert ">Everyone</a>: 1 child waits for a guardian" in page
+    assert "1 child more waits for a guardian, and is in it once one is named" in page
+    assert page.count("1 are children without a guardian") == 1
+
+
 def test_what_a_catch_up_is_stands_in_place_of_a_count_of_nobody(approver: Client, event: Event) -> None:
     page = read(approver, ask(approver, event, "catch-up"))
     assert "Whoever enters after a tip has gone out gets this one email" in page
