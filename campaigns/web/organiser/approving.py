@@ -224,7 +224,8 @@ def _show_look(
             (kind, grouped_findings.grouped(report, kind, may_edit=member.may(Power.EDIT)))
             for kind in Severity
         ],
-        signed=_signed(seen),
+        signed=_signed(seen.versions or _bound_words(campaign, report)),
+        is_count=not seen.steps,
         stale=_stale(campaign, seen, errand, now),
         totals=_totals(report),
         quiet_hours=campaign.quiet_hours,
@@ -270,13 +271,20 @@ def _approve(request: HttpRequest, member: Member, campaign: Campaign, errand: E
     return redirect("approve", member.event.slug)
 
 
-def _signed(seen: approval.Seen) -> dict[str, list[tuple[Version, str]]]:
+def _bound_words(campaign: Campaign, report: Report) -> dict[str, list[int]]:
+    """What was approved of each step, as `Seen` has what an approval would bind."""
+    named = campaign.steps.filter(name__in=[step.name for step in report.steps])
+    bound = named.values_list("name", "version", "fallback_version")
+    return {name: [each for each in both if each] for name, *both in bound}
+
+
+def _signed(words_of: dict[str, list[int]]) -> dict[str, list[tuple[Version, str]]]:
     """The words of each step with who stands for them; empty where nobody has to."""
-    ids = [each for found in seen.versions.values() for each in found]
+    ids = [each for found in words_of.values() for each in found]
     versions = Version.objects.select_related("template").in_bulk(ids)
     return {
         name: [(versions[each], _stands(versions[each])) for each in found if each in versions]
-        for name, found in seen.versions.items()
+        for name, found in words_of.items()
     }
 
 

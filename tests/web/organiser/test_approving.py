@@ -381,11 +381,15 @@ def test_what_changed_since_the_approval_is_said_before_the_start_and_counted_ag
     make_entrant(event, email="late@example.com", mobile="+447700900160")
     revision.bump(event.id)
     page = read(approver, f"/e/{event.slug}/approve")
-    assert "Tip is for 1 entrant more; Race morning is for 1 entrant more." in page
+    assert "1 entrant more for Tip and Race morning." in page
     assert "coming: 3 emails" in page.replace("still to come", "coming")
     look = approver.post(f"/e/{event.slug}/approve", {"act": "count"})["Location"]
     errands.run(Errand.objects.latest("id").id)
-    assert "These steps are approved." in read(approver, look)
+    counted = read(approver, look)
+    assert "These steps are approved." in counted
+    assert "A count of what is approved" in counted
+    assert counted.count("as a runner gets it</a>") == 2
+    assert "EXAMPLE REVIEWER" in counted
     page = read(approver, f"/e/{event.slug}/approve")
     assert "4 emails and 4 texts, for the list of entrants has changed since the approval" in page
     assert "Count the messages again" not in page
