@@ -24,7 +24,7 @@ class Elsewhere(NamedTuple):
         are = "is" if self.addresses == 1 else "are"
         return (
             f"{said.count(self.addresses, 'address', 'addresses')} of this list {are} entered in {self.event} too, "
-            "whose messages are going out now: whoever reads there gets those of both events."
+            "whose messages are going out now: these people get the messages of both."
         )
 
 

@@ -354,6 +354,19 @@ def test_whoever_gets_the_messages_of_another_event_too_is_counted_before_and_af
     assert "1 address of this list is entered in Run Reigate 2027 too" in text_of(browser.get(path))
 
 
+def test_who_waits_already_is_linked_where_a_list_changes_nothing(browser: Client, event: Event) -> None:
+    for _ in range(2):
+        path = send(browser, event, rows(2, born="2015-01-02"))["Location"]
+        work()
+        browser.post(
+            path, {"act": "confirm", "digest": ListUpload.objects.get(token=path.rpartition("/")[2]).digest}
+        )
+        work()
+    page = browser.get(path).content.decode()
+    assert f'href="/e/{event.slug}/entrants/waiting"' in page
+    assert "Once the list is in" not in page
+
+
 def test_with_steps_that_wait_a_known_list_leads_to_their_approval(browser: Client, event: Event) -> None:
     a_list(event, "done")
     a_campaign(event, a_step(), a_step("shoes", template="shoes"))
