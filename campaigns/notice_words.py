@@ -48,6 +48,18 @@ def tomorrow(event: Event, step: Step, at: datetime, people: int, price: Decimal
     )
 
 
+def copy(event: Event, step: Step, words: str) -> Said:
+    """The words of a step as it goes out; they are an invented entrant's, and so are the links in them."""
+    name, by = topic(step.name), CHANNELS[Channel(step.channel)]
+    page = _page(event, f"messages/{step.channel}/{step.template.name}/")
+    if not words:
+        return f"“{name}” goes out", f"“{name}” goes out by {by}. What it says: {page}"
+    return (
+        f"“{name}” goes out: a copy",
+        f"“{name}” goes out by {by} now, and says this; the name and the links in it are nobody's.\n\n{words}",
+    )
+
+
 def result(event: Event, line: Line) -> Said:
     name, reached = topic(line.step.name), line.reached
     said = [f"“{name}” was sent to {reached:,} of {count(line.total, 'entrant')}."]

@@ -13,7 +13,7 @@ from itertools import groupby
 from django.conf import settings
 from django.db import transaction
 
-from campaigns import approval, ledger, live, staff_mail
+from campaigns import approval, copies, ledger, live, staff_mail
 from campaigns import notice_words as words
 from campaigns.campaign import MOVABLE
 from campaigns.ledger.moments import Field
@@ -25,6 +25,11 @@ TOMORROW = timedelta(hours=24)
 
 RESULT_AFTER, RESULT_UNTIL = timedelta(hours=1), timedelta(days=3)
 """How long after its moment what came of a step is told: reports need a while, and old news is none."""
+
+COPIED_UNTIL = timedelta(hours=1)
+"""How long after its moment a step's words are worth copying to the staff."""
+
+GOING = (StepState.SENDING, StepState.DONE)
 
 STOPPED_FOR = timedelta(minutes=1)
 """A mail server that restarts is back by then."""
@@ -85,6 +90,9 @@ def _all_news(now: datetime) -> Iterator[tuple[News, Sequence[str]]]:
         if staff := _staff(event):
             for news in _of(event, now):
                 yield news, staff
+        if copied := _staff(event, copies=True):
+            for news in _copies(event, now):
+                yield news, copied
 
 
 def _running() -> Iterable[Event]:
@@ -149,6 +157,21 @@ def _done(event: Event, steps: list[Step], moments: dict[int, datetime], now: da
             yield News(event, f"result:{line.step.pk}:{moment.isoformat()}", *words.result(event, line))
 
 
+def _copies(event: Event, now: datetime) -> Iterator[News]:
+    """The words of each step that has just begun to go out."""
+    field = Field.of(event)
+    going = Step.objects.filter(
+        campaign__event=event, kind=StepKind.PLANNED, first_opened_revision__isnull=False, state__in=GOING
+    )
+    for step in going.select_related("campaign__event__organiser", "version__template__event").order_by(
+        "position"
+    ):
+        first = field.moments(step, now).first
+        if first and now - COPIED_UNTIL < first <= now:
+            said = words.copy(event, step, copies.words_of(step))
+            yield News(event, f"copy:{step.pk}:{first.isoformat()}", *said)
+
+
 def _stopped(event: Event, now: datetime) -> Iterator[News]:
     for circuit in Circuit.objects.filter(opened_at__lte=now - STOPPED_FOR):
         at = circuit.opened_at
@@ -164,8 +187,9 @@ def _deciders(event: Event) -> list[str]:
     return sorted({f"user:{pk}" for pk in found.values_list("user_id", flat=True)})
 
 
-def _staff(event: Event) -> list[str]:
-    return [f"staff:{pk}" for pk in event.staff.exclude(email="").values_list("pk", flat=True)]
+def _staff(event: Event, **which: bool) -> list[str]:
+    found = event.staff.filter(**which).exclude(email="")
+    return [f"staff:{pk}" for pk in found.values_list("pk", flat=True)]
 
 
 def _addresses(people: set[str]) -> dict[str, str]:

@@ -267,3 +267,51 @@ def test_the_command_lists_them(event: Event) -> None:
     assert "“Shoes” goes out on Tue 3 Aug 2027, 10:00  (WAITS to be mailed)" in done.output
     done = CliRunner().invoke(main, ["notices", "reigate", "--json"])
     assert json.loads(done.output)["sent_at"] is None
+
+
+# Copies
+
+
+def copied(event: Event) -> None:
+    event.staff.filter(name="Robin").update(copies=True)
+
+
+def copies_at(moment: datetime) -> list[Notice]:
+    return [one for one in at(moment) if one.key.startswith("copy:")]
+
+
+def test_whoever_wants_copies_gets_the_words_of_a_step_once_it_goes_out(event: Event) -> None:
+    copied(event)
+    StaffContact.objects.create(event=event, name="Sam", email="sam@example.org")
+    campaign = a_campaign(event, a_step("shoes", template="shoes"))
+    assert copies_at(DUE - timedelta(seconds=5)) == []
+    send_all(the_step(campaign, "shoes"))
+    [told] = copies_at(DUE + timedelta(seconds=5))
+    assert told.to == f"staff:{event.staff.get(name='Robin').pk}"
+    assert told.subject == "“Shoes” goes out: a copy"
+    assert "and says this; the name and the links in it are nobody's." in told.words
+    assert "Shoes that fit" in told.words
+    assert not [one.first_name for one in event.entrants.all() if one.first_name in told.words]
+    assert copies_at(DUE + timedelta(minutes=5)) == []
+
+
+def test_a_text_is_copied_too(event: Event) -> None:
+    copied(event)
+    campaign = a_campaign(event, a_step("text", channel="sms", template="hydration"))
+    tick_at(DUE)
+    [told] = copies_at(DUE + timedelta(seconds=5))
+    assert "“Text” goes out by text now" in told.words
+    assert the_step(campaign, "text").state == "sending"
+
+
+def test_a_step_that_does_not_go_out_is_not_copied(event: Event) -> None:
+    copied(event)
+    campaign.pause(a_campaign(event))
+    tick_at(DUE)
+    assert copies_at(DUE + timedelta(seconds=5)) == []
+
+
+def test_whoever_asks_for_copies_later_gets_none_of_the_past(event: Event) -> None:
+    send_all(the_step(a_campaign(event)))
+    copied(event)
+    assert copies_at(DUE + 2 * HOUR) == []

@@ -23,22 +23,28 @@ def staff() -> None:
 @click.option("--name", required=True, help="Who it is; a name that is known gets new addresses.")
 @click.option("--email", default="", metavar="EMAIL")
 @click.option("--mobile", default="", metavar="NUMBER")
+@click.option(
+    "--copies", is_flag=True, help="They also get the words of each step by email when it goes out."
+)
 @json_option
 @as_option
-def add(slug: str, name: str, email: str, mobile: str, as_json: bool, who: str) -> None:
+def add(slug: str, name: str, email: str, mobile: str, copies: bool, as_json: bool, who: str) -> None:
     """Adds one of the people behind event SLUG, with an email address, a mobile number or both."""
     ready.prepare()
     from campaigns import audit
     from campaigns.cli.event import event_named
 
     event = event_named(slug)
-    fields = _addresses(email, mobile)
+    if copies and not email:
+        raise Refused("--copies needs an --email: copies go by email.")
+    fields = {**_addresses(email, mobile), "copies": copies}
     contact, created = event.staff.update_or_create(name=_name(name), defaults=fields)
     audit.record(who, "event.staff.add", event=slug, contact=contact.pk, new=created)
     if as_json:
         print_json({"event": slug, "name": contact.name, "new": created})
     else:
-        click.echo(f"{contact.name} gets tests of alerts {_by(contact)}.")
+        and_copies = ", and a copy of each step" if copies else ""
+        click.echo(f"{contact.name} gets tests of alerts {_by(contact)}{and_copies}.")
 
 
 @staff.command()
@@ -117,4 +123,4 @@ def _by(contact: StaffContact) -> str:
 
 
 def _described(contact: StaffContact) -> dict[str, Any]:
-    return {"name": contact.name, "email": contact.email, "mobile": contact.mobile}
+    return {"name": contact.name, "email": contact.email, "mobile": contact.mobile, "copies": contact.copies}

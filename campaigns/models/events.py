@@ -121,6 +121,9 @@ class StaffContact(models.Model):
     name = models.TextField()
     email = models.TextField(blank=True, default="")
     mobile = models.TextField(blank=True, default="", help_text="E.164")
+    copies = models.BooleanField(
+        default=False, db_default=False, help_text="whether they get the words of each step when it goes out"
+    )
 
     class Meta:
         db_table = "staff_contacts"

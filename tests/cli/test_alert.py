@@ -177,6 +177,9 @@ def test_staff_are_added_changed_listed_and_removed(event):
     )
     assert both.stdout == "Kim Lee gets tests of alerts by email and by text.\n"
     assert run("event", "staff", "list", "race", who="").stdout == "Kim Lee  k@example.org  +447700900123\n"
+    copied = run("event", "staff", "add", "race", "--name", "Kim Lee", "--email", "k@example.org", "--copies")
+    assert copied.stdout == "Kim Lee gets tests of alerts by email, and a copy of each step.\n"
+    assert StaffContact.objects.get().copies is True
     assert "there is no" in refused(run("event", "staff", "remove", "race", "--name", "Kim")).lower()
     assert run("event", "staff", "remove", "race", "--name", "Kim Lee").exit_code == 0
     assert not StaffContact.objects.exists()
@@ -190,6 +193,7 @@ def test_staff_are_added_changed_listed_and_removed(event):
         (("--name", "Kim"), "Give --email, --mobile or both"),
         (("--name", "Kim", "--email", "kim"), "--email is not an email address"),
         (("--name", "Kim", "--mobile", "01737 123456"), "--mobile is not a mobile number"),
+        (("--name", "Kim", "--mobile", "07700 900123", "--copies"), "--copies needs an --email"),
         (("--name", " ", "--email", "kim@example.org"), "--name is empty"),
     ],
 )

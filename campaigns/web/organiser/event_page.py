@@ -141,6 +141,8 @@ class Staff(forms.Form):
         max_length=30, required=False, label="Mobile", widget=forms.TextInput(attrs={"type": "tel"})
     )
 
+    staff_copies = forms.BooleanField(required=False, label="A copy of each step by email when it goes out")
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         for name, read in (("staff_email", clean.email), ("staff_mobile", clean.phone)):
@@ -153,6 +155,8 @@ class Staff(forms.Form):
             self.add_error("staff_mobile", "It is not a mobile number: texts do not arrive there.")
         if not self.errors and not given["staff_email"] and not given["staff_mobile"].number:
             self.add_error("staff_email", "Give an email, a mobile or both: without one nothing can be sent.")
+        elif not self.errors and given.get("staff_copies") and not given["staff_email"]:
+            self.add_error("staff_email", "Copies go by email: give an address, or leave them out.")
         return given
 
 
@@ -258,7 +262,11 @@ def _staff_add(request: HttpRequest, member: Member) -> HttpResponse:
     given = form.cleaned_data
     added, new = member.event.staff.update_or_create(
         name=given["staff_name"],
-        defaults={"email": given["staff_email"], "mobile": given["staff_mobile"].number},
+        defaults={
+            "email": given["staff_email"],
+            "mobile": given["staff_mobile"].number,
+            "copies": given["staff_copies"],
+        },
     )
     audit.record(member.who, "event.staff.add", event=member.event.slug, contact=added.pk, new=new)
     return _done(request, member, f"{added.name} gets tests of alerts and news about the sending.")

@@ -117,6 +117,12 @@ def test_staff_are_added_and_removed(browser: Client, event: Event) -> None:
         browser, event, "staff", staff_name="Kim", staff_email="kim@example.org", staff_mobile="07700 900123"
     )
     assert event.staff.get().mobile == "+447700900123"
+    assert event.staff.get().copies is False
+    by_phone = post(browser, event, "staff", staff_name="Kim", staff_mobile="07700 900123", staff_copies="on")
+    assert "Copies go by email" in text_of(by_phone)
+    copied = post(browser, event, "staff", staff_name="Kim", staff_email="kim@example.org", staff_copies="on")
+    assert "kim@example.org, gets a copy of each step" in text_of(copied)
+    assert event.staff.get().copies is True
     post(browser, event, "staff-remove", who="Kim")
     assert not event.staff.exists()
 
