@@ -124,6 +124,7 @@ def approve_seen(campaign: Campaign, who: str, seen: Seen, report: preflight.Rep
             approved_emails=figures.emails,
             approved_texts=figures.texts,
             approved_segments=figures.segments,
+            approved_left_out=dict(figures.left_out),
         )
     return Approved(report.steps, report.findings)
 

@@ -299,6 +299,7 @@ def _approve_step(step: Step, event: Event, who: str) -> None:
     step.approved_by, step.approved_at = who, clock.now()
     step.approved_audience = step.approved_recipients = step.approved_ready = None
     step.approved_emails = step.approved_texts = step.approved_segments = None
+    step.approved_left_out = {}
     step.state = StepState.APPROVED if step.first_opened_revision is None else StepState.SENDING
     step.state_reason = ""
     step.save()

@@ -131,6 +131,9 @@ class Step(models.Model):
     approved_emails = models.IntegerField(null=True, blank=True, help_text="messages that this came to")
     approved_texts = models.IntegerField(null=True, blank=True, help_text="messages that this came to")
     approved_segments = models.IntegerField(null=True, blank=True, help_text="what these texts are paid as")
+    approved_left_out = models.JSONField(
+        default=dict, db_default={}, help_text="how many of its audience did not get it then, by reason"
+    )
     opening_cursor = models.BigIntegerField(
         null=True, blank=True, help_text="last entrant of an opening under way"
     )

@@ -77,6 +77,15 @@ class StepLook:
         return (0, self.people) if step.channel == "sms" else (self.people, 0)
 
     @property
+    def left_out(self) -> list[str]:
+        """Why the look before its approval left somebody out, in words, most of them first."""
+        step, found = self.step, self.step.approved_left_out if self.is_approved_count else {}
+        return [
+            f"{count:,} {words.left_out(word, step.channel, step.purpose)}"
+            for word, count in sorted(found.items(), key=lambda one: -one[1])
+        ]
+
+    @property
     def paid(self) -> int | None:
         """What its texts are paid as, as that look counted; None where none did."""
         return self.step.approved_segments if self.is_approved_count else None

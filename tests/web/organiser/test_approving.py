@@ -127,6 +127,12 @@ def test_a_step_that_reaches_nobody_says_why_and_leads_to_what_changes_it(event:
     )
     assert "It reaches nobody as things stand: nobody is in its audience." in page
     assert page.count("Bring in a list that has what is missing") == 1
+    press(owner, ask(owner, event, "morning", "veterans"))
+    course = " ".join(read(owner, f"/e/{event.slug}/").split())
+    assert "Text to none of 3 entrants (3 have no mobile number) · approved" in course
+    step = read(owner, f"/e/{event.slug}/steps/morning/")
+    assert "Left out, as the look before its approval counted: 3 have no mobile number." in step
+    assert "a list</a> that has what is missing, or switch it off." in step
 
 
 def test_children_who_wait_are_named_where_an_audience_takes_them_in_later(
