@@ -163,6 +163,17 @@ class TestSql:
         parse("half", RACES).where(params, prefix="step7_")
         assert params == {"step7_0": "half"}
 
+    @pytest.mark.parametrize(
+        ("text", "guarded"),
+        [
+            ("guardians", "minors"),
+            ("not (guardians or 5k) and half", "not (minors or 5k) and half"),
+            ("adults and half", "adults and half"),
+        ],
+    )
+    def test_once_every_child_has_a_guardian_guardians_are_minors(self, text: str, guarded: str) -> None:
+        assert parse(text, RACES).once_guarded == parse(guarded, RACES)
+
     def test_staff_are_known_as_such_and_no_entrant_is_one(self) -> None:
         assert parse("staff", RACES).is_staff
         assert parse("staff", RACES).where({}) == "FALSE"

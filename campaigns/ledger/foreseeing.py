@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from campaigns import schedule
-from campaigns.audience import MINOR_SQL, UNGUARDED_SQL
+from campaigns.audience import MINOR_SQL, UNGUARDED_SQL, Audience
 from campaigns.ledger import eligibility, gate
 from campaigns.ledger.claiming import ADDRESS_HASH, Claimed
 from campaigns.ledger.moments import Field
@@ -212,15 +212,7 @@ def audience_counts(field: Field, texts: Collection[str]) -> dict[str, Crowd]:
         return {}
     params: dict[str, Any] = {"event": field.event.id}
     audiences = [field.audience_of(text) for text in texts]
-    counts = [
-        f"count(*) FILTER (WHERE {condition})"
-        for one in audiences
-        for condition in (
-            one.where(params),
-            f"{UNGUARDED_SQL} AND {one.where(params)}",
-            f"{UNGUARDED_SQL} AND {one.once_guarded.where(params)}",
-        )
-    ]
+    counts = [f"count(*) FILTER (WHERE {which})" for one in audiences for which in _crowd(one, params)]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -233,6 +225,14 @@ def audience_counts(field: Field, texts: Collection[str]) -> dict[str, Crowd]:
         )
         found = cursor.fetchone()
     return {text: Crowd(*found[3 * at : 3 * at + 3]) for at, text in enumerate(texts)}
+
+
+def _crowd(audience: Audience, params: dict[str, Any]) -> tuple[str, str, str]:
+    """The conditions of a Crowd's three counts."""
+    unguarded = f"{UNGUARDED_SQL} AND {audience.where(params)}"
+    if audience.once_guarded == audience:  # the same words, so that Postgres counts them once
+        return audience.where(params), unguarded, unguarded
+    return audience.where(params), unguarded, f"{UNGUARDED_SQL} AND {audience.once_guarded.where(params)}"
 
 
 def kin(entrant_id: int, channel: Channel) -> list[int]:

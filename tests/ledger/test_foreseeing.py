@@ -22,6 +22,7 @@ from people import (
 )
 
 from campaigns import ledger, optout
+from campaigns.ledger.moments import Field
 from campaigns.models import Delivery, Event, Wave
 from campaigns.models.words import Channel, Scope, SuppressionReason
 
@@ -162,3 +163,21 @@ def test_audiences_are_counted_without_asking_for_consent(event):
     sizes = ledger.audience_sizes(event, list(loaded.steps.order_by("position")))
     assert list(sizes.values()) == [3, 2]
     assert ledger.audience_sizes(event, []) == {}
+
+
+def test_a_crowd_tells_who_waits_for_a_guardian_inside_and_outside_of_an_audience(event):
+    entrants(event, 3)
+    entrants(event, 2, born=BORN_LATE)
+    entrant(event, born=BORN_LATE, guardian=True)
+    entrant(event, born=BORN_LATE, status="held")
+    words = ("all", "adults", "guardians", "not guardians", "guardians and half", "guardians or adults")
+    found = ledger.audience_counts(Field.of(event), words)
+    assert {word: tuple(crowd) for word, crowd in found.items()} == {
+        "all": (6, 2, 2),
+        "adults": (3, 0, 0),
+        "guardians": (1, 0, 2),
+        "not guardians": (5, 2, 0),
+        "guardians and half": (1, 0, 2),
+        "guardians or adults": (4, 0, 2),
+    }
+    assert (found["all"].ready, found["guardians"].ready) == (4, 1)
