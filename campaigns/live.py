@@ -159,8 +159,7 @@ def _waiting(event: Event, now: datetime) -> dict[int, Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT s.id, min(w.due_at),
-                greatest(min(w.due_at), s.approved_at, CASE WHEN s.kind <> 'alert' THEN c.live_since END)
+            SELECT s.id, min(w.due_at), {gate.could_leave("min(w.due_at)")}
             FROM {gate.STEPS} CROSS JOIN unnest(%(channels)s::text[]) AS ch (channel)
             CROSS JOIN LATERAL (
                 SELECT o.due_at FROM outbox o

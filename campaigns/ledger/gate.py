@@ -31,6 +31,13 @@ has passed must not hold it. Served by sign_offs_one_standing."""
 
 MAY_SEND = f"({GATE} AND {SIGNED_OFF})"
 
+
+def could_leave(moment: str) -> str:
+    """From when on a message of this moment could leave, in SQL: not before its step was approved, nor a planned one
+    before its campaign was started or went on. Aliases s, c."""
+    return f"greatest({moment}, s.approved_at, CASE WHEN s.kind <> 'alert' THEN c.live_since END)"
+
+
 STEPS = "steps s JOIN campaigns c ON c.id = s.campaign_id JOIN events ev ON ev.id = c.event_id"
 
 PEOPLE = """

@@ -27,7 +27,7 @@ class Station(Collector):
 
     def _sending(self) -> Iterator[Metric]:
         due = _gauge("due", "Messages that are due and may be sent.", "channel", "kind")
-        late = _gauge("late_seconds", "How long the oldest of them is past its moment.", "channel", "kind")
+        late = _gauge("late_seconds", "For how long the oldest of them could have left.", "channel", "kind")
         tried = _gauge("tried_last_minute", "Attempts of the last minute by outcome.", "channel", "outcome")
         families = {
             "claimed": _gauge("claimed", "Messages in the hands of a process.", "channel"),

@@ -20,7 +20,7 @@ ALERTS, PLANNED = "alerts", "planned"
 
 @dataclass(frozen=True)
 class Waiting:
-    """What is due and may be sent; `oldest_s`: how long ago its first moment was, in seconds."""
+    """What is due and may be sent; `oldest_s`: for how many seconds the first of it could have left."""
 
     count: int = 0
     oldest_s: float = 0.0
@@ -45,7 +45,7 @@ class OfChannel:
 
     @property
     def late_s(self) -> float:
-        """Seconds that the longest waiting message is past its moment; what is paused or held back waits for nobody."""
+        """Seconds for which the longest waiting could have left; what is paused or held back waits for nobody."""
         return max(waiting.oldest_s for waiting in self.due.values())
 
     @property
@@ -76,7 +76,7 @@ def read() -> Figures:
 
 
 def latest_s() -> float:
-    """Seconds that the longest waiting message of any channel is past its moment; 0 when none waits."""
+    """Seconds for which the longest waiting message of any channel could have left; 0 when none waits."""
     return max((waiting.oldest_s for waiting in _due(clock.now()).values()), default=0.0)
 
 
@@ -103,7 +103,7 @@ def _due(now: datetime) -> dict[tuple[str, str], Waiting]:
         cursor.execute(
             f"""
             SELECT w.channel, CASE s.kind WHEN 'alert' THEN '{ALERTS}' ELSE '{PLANNED}' END AS kind,
-                sum(w.due), extract(epoch FROM %(now)s - min(w.oldest))::float8
+                sum(w.due), extract(epoch FROM %(now)s - min({gate.could_leave("w.oldest")}))::float8
             FROM {gate.STEPS} CROSS JOIN unnest(%(channels)s::text[]) AS ch (channel)
             CROSS JOIN LATERAL (
                 SELECT ch.channel, count(*) AS due, min(o.due_at) AS oldest FROM outbox o

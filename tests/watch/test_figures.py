@@ -60,6 +60,15 @@ def test_due_for_longer_than_five_minutes_with_nothing_leaving_is_trouble(waitin
     assert names(at(DUE + 5 * MINUTE + timedelta(seconds=1))) == {"email-late"}
 
 
+def test_what_waited_for_a_start_or_in_a_pause_is_no_trouble_right_after_it(waiting):
+    campaign.pause(waiting)
+    with time_machine.travel(DUE + timedelta(hours=2), tick=False):
+        campaign.resume(waiting)
+    assert "email-late" not in names(at(DUE + timedelta(hours=2, seconds=10)))
+    assert at(DUE + timedelta(hours=2, seconds=10)).channels[Channel.EMAIL].late_s == 10.0
+    assert "email-late" in names(at(DUE + timedelta(hours=2, minutes=6)))
+
+
 def test_a_long_send_that_goes_on_is_no_trouble(waiting):
     claim_and_settle(waiting, "accepted", DUE + 9 * MINUTE)
     found = at(DUE + 9 * MINUTE + timedelta(seconds=30))
