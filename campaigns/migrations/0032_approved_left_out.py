@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0030_approved_messages")]
+    dependencies = [("campaigns", "0031_staff_copies")]
     operations = [
         migrations.AddField(
             model_name="step",
