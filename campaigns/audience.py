@@ -118,6 +118,10 @@ class Audience:
         """Whether this is the event's staff contacts, who are not entrants: `where` then matches nobody."""
         return self.node == STAFF
 
+    def may_hold(self, race: str, *, for_children: bool) -> bool:
+        """Whether somebody in that race can be in it, by its words alone: no adult runs in a race for children."""
+        return _holds(self.node, race, for_children) is not False
+
     @property
     def once_guarded(self) -> Audience:
         """The same as if every child had a guardian: whom it is for as soon as one is named."""
@@ -193,6 +197,30 @@ def _sql(node: Node, bind: Callable[[object], str]) -> str:
             return f"({' AND '.join(_sql(part, bind) for part in parts)})"
         case Or(parts):
             return f"({' OR '.join(_sql(part, bind) for part in parts)})"
+
+
+def _holds(node: Node, race: str, for_children: bool) -> bool | None:
+    """Everyone in that race, nobody in it, or some (None)."""
+    match node:
+        case Race(slug):
+            return slug == race
+        case Condition("all"):
+            return True
+        case Condition("minors") if for_children:
+            return True
+        case Condition("adults") if for_children:
+            return False
+        case Not(part):
+            found = _holds(part, race, for_children)
+            return None if found is None else not found
+        case And(parts) | Or(parts):
+            each = [_holds(part, race, for_children) for part in parts]
+            settles = isinstance(node, Or)
+            if settles in each:
+                return settles
+            return None if None in each else not settles
+        case _:
+            return None
 
 
 def _guarded(node: Node) -> Node:

@@ -174,6 +174,27 @@ class TestSql:
     def test_once_every_child_has_a_guardian_guardians_are_minors(self, text: str, guarded: str) -> None:
         assert parse(text, RACES).once_guarded == parse(guarded, RACES)
 
+    @pytest.mark.parametrize(
+        ("text", "children", "may"),
+        [
+            ("all", True, True),
+            ("adults", True, False),
+            ("adults", False, True),
+            ("not adults", True, True),
+            ("not minors", True, False),
+            ("guardians", False, True),
+            ("half", False, True),
+            ("10k or 5k", False, False),
+            ("adults and (half or 10k)", True, False),
+            ("adults or first-timers", True, True),
+            ("not half", False, False),
+            ("half and club", False, True),
+            ("staff", False, True),
+        ],
+    )
+    def test_which_races_it_can_hold_is_told_by_its_words(self, text: str, children: bool, may: bool) -> None:
+        assert parse(text, RACES).may_hold("half", for_children=children) is may
+
     def test_staff_are_known_as_such_and_no_entrant_is_one(self) -> None:
         assert parse("staff", RACES).is_staff
         assert parse("staff", RACES).where({}) == "FALSE"

@@ -78,6 +78,20 @@ class Field:
             [moment + step.latest for moment in due],
         )
 
+    def due(self, step: Step, moments: Moments) -> list[datetime]:
+        """When it becomes due for those races alone that somebody in its audience can be in."""
+        if len(set(moments.due)) < 2:
+            return moments.due
+        able = self.races_of(self.audience(step))
+        return [due for race, due in zip(moments.races, moments.due, strict=True) if race in able]
+
+    def races_of(self, audience: Audience) -> set[int]:
+        """The ids of the races that somebody in an audience can be in by its words; all, where that is none."""
+        able = {
+            race.id for race in self.races if audience.may_hold(race.slug, for_children=race.for_children)
+        }
+        return able or {race.id for race in self.races}
+
     def audience(self, step: Step) -> Audience:
         """The step's audience as a condition for this event."""
         return self.audience_of(step.audience)

@@ -244,7 +244,7 @@ class Stand:
 
 def _step(step: Step, field: Field, stand: Stand, crowd: ledger.Crowd, went: int | None) -> StepLook:
     moments = field.moments(step, stand.now) if step.kind == StepKind.PLANNED else None
-    due = moments.due if moments else []
+    due = field.due(step, moments) if moments else []
     done = step.state == StepState.DONE
     stands = step.approved_recipients is not None and step.state not in (StepState.WAITING, StepState.DRAFT)
     counted = stands and step.state == StepState.APPROVED and step.approved_ready is not None

@@ -150,12 +150,22 @@ class StepForm(forms.Form):
             when = schedule.parse_when(_when(found)) if "when_kind" in found else None
         except schedule.ScheduleError:
             return []
-        starts = [race.start for race in self.field.races] + [wave.start for wave in self.field.waves]
+        able = self._races()
+        starts = [race.start for race in self.field.races if race.id in able]
+        starts += [wave.start for wave in self.field.waves if wave.race_id in able]
         return (
             [schedule.moment(when, self.event.date, self.event.zone, start) for start in starts]
             if when
             else []
         )
+
+    def _races(self) -> set[int]:
+        """Those that its audience can be in; all while that cannot be read."""
+        given = self.data if self.is_bound else self.initial
+        try:
+            return self.field.races_of(self.field.audience_of(str(given.get("audience") or "all")))
+        except audience.AudienceError:
+            return {race.id for race in self.field.races}
 
     def chips(self) -> list[tuple[str, list[str]]]:
         """Words to click, in groups."""

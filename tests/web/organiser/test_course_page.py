@@ -18,7 +18,7 @@ from web.organiser.plans import TWO, plan_of
 
 from campaigns import approval, campaign, people, tallies
 from campaigns.accounts import members
-from campaigns.models import Campaign, Entrant, Event, Race, SignOff, Tally
+from campaigns.models import Campaign, Entrant, Event, Race, SignOff, Step, Tally
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -192,11 +192,16 @@ def test_two_steps_of_one_moment_say_whether_they_are_for_the_same_people() -> N
 def test_a_step_that_hangs_on_each_start_says_so() -> None:
     event = make_event()
     Race.objects.create(event=event, slug="kids", name="Kids Race", start=time(12))
+    early = Race.objects.create(event=event, slug="juniors", name="Juniors", start=time(7), for_children=True)
     plan_of(event)
+    Step.objects.filter(name="race-morning").update(audience="adults")
     said = "Sun 19 Sep 2027, 08:00 to 10:00: 2 hours before each runner’s own start, in 51 days"
     assert said in course_of(event)
     step = owner(event).get(f"/e/{event.slug}/steps/race-morning/").content.decode()
     assert "Sun 19 Sep 2027, 08:00 to 10:00, 2 hours before each runner’s own start" in step
+    assert "08:00 to 10:00, by each runner’s start" in step
+    Race.objects.filter(id=early.id).update(for_children=False)
+    assert "Sun 19 Sep 2027, 05:00 to 10:00: 2 hours" in course_of(event)
 
 
 def test_a_step_whose_time_ran_out_unapproved_is_missed() -> None:
