@@ -7,6 +7,7 @@ import io
 
 import segno
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
@@ -54,7 +55,8 @@ def account(request: HttpRequest, user: User) -> HttpResponse:
         return redirect("account")
     return show_person(
         request, user, "account.html", form=form, has_app=second_factor.has_one(user),
-        needs_app=members.is_strong(user),
+        needs_app=settings.SECOND_FACTOR and members.is_strong(user),
+        waived=not settings.SECOND_FACTOR and members.is_strong(user),
     )  # fmt: skip
 
 

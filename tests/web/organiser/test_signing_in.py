@@ -153,6 +153,16 @@ def test_setting_up_an_app_shows_the_key_and_then_the_recovery_codes(now: time_m
     assert browser.get("/e/run-reigate-2027/").status_code == 200
 
 
+@pytest.mark.parametrize("waived", [False, True])
+def test_the_account_says_whether_the_role_needs_an_app(
+    settings: Settings, now: time_machine.Coordinates, waived: bool
+) -> None:
+    settings.SECOND_FACTOR = not waived
+    said = browser_of(person(Role.APPROVER), code=False).get("/account").content.decode()
+    assert ("Your role asks for a code from an app as well" in said) is not waived
+    assert ("In the demo nobody is asked for a code from an app" in said) is waived
+
+
 def test_a_stolen_session_without_code_cannot_replace_the_app(now: time_machine.Coordinates) -> None:
     user = with_app(person(Role.EDITOR))
     browser = browser_of(user, code=False)
