@@ -40,7 +40,7 @@ REASONS = {
     "no_consent": "they have not agreed to it",
     "suppressed": "stopped, or a bad address",
     "withdrawn": "withdrawn or held",
-    "no_address": "no address",
+    "no_address": "no email address",
     "not_mobile": "no mobile number",
     "minor": "a child without a guardian's address",
     "missing_value": "something in the message is not known of them",
@@ -52,7 +52,7 @@ REASONS = {
     "expired": "not delivered in time",
     "restored": "may have had it before a backup was restored: somebody has to say",
 }
-"""Why a delivery did not reach somebody."""
+"""Why a delivery did not reach somebody; `reason` knows what differs by channel."""
 
 
 def agreement(channel: str, purpose: str) -> str:
@@ -70,7 +70,9 @@ def not_agreed(channel: str, purpose: str) -> str:
 
 def reason(word: str, channel: str, purpose: str) -> str:
     """Why a delivery of such a message did not reach somebody, to stand behind a colon."""
-    return f"they {not_agreed(channel, purpose)}" if word == "no_consent" else REASONS.get(word, word)
+    if word == "no_consent":
+        return f"they {not_agreed(channel, purpose)}"
+    return "no mobile number" if word == "no_address" and channel == "sms" else REASONS.get(word, word)
 
 
 LEFT_OUT = {

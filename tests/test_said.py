@@ -26,3 +26,8 @@ def test_what_nobody_agreed_to_is_named(channel, purpose, to_what):
     assert said.reason("no_consent", channel, purpose) == f"they have not agreed to {to_what}"
     assert said.reason("too_late", channel, purpose) == said.REASONS["too_late"]
     assert fates.verdict("no_consent", channel, purpose).endswith(to_what)
+
+
+def test_where_to_write_to_is_not_known_by_its_name():
+    assert said.reason("no_address", "sms", "tips") == "no mobile number"
+    assert said.reason("no_address", "email", "tips") == "no email address"
