@@ -190,7 +190,7 @@ def alert(one: Page, two: Page) -> None:
     expect(one.get_by_text("Somebody else confirms it")).to_be_visible()
     go(two, "Race day", "Heat waits for a second person")
     press(two, "Confirm and arm")
-    two.get_by_label("Type heat to send it").fill("heat")
+    two.get_by_label("Type “Heat” to send it").fill("Heat")
     press(two, "Send to everyone now")
     two.evaluate("window.sameAsBefore = true")
     sent = two.locator("#sent")

@@ -79,17 +79,22 @@ class Send(Typed):
         super().__init__(data, asks_for=asks_for, armed=armed)
         self.alert = alert
         self.fields["token"].initial = uuid4().hex
-        self.fields["name_typed"].label = f"Type {alert.name} to send it"
+        self.shown_name = words.topic(alert.name)
+        self.fields["name_typed"].label = f"Type “{self.shown_name}” to send it"
         for name in asks_for:
             self.fields[name].required = True
             self.fields[name].error_messages["required"] = "This stands in the message: type it in."
         self.order_fields([*asks_for, "name_typed", "token"])
 
     def clean_name_typed(self) -> str:
-        typed: str = self.cleaned_data["name_typed"]
-        if typed.strip().casefold() != self.alert.name.casefold():
-            raise forms.ValidationError(f"This is not its name: type {self.alert.name}.")
+        if _letters(self.cleaned_data["name_typed"]) != _letters(self.alert.name):
+            raise forms.ValidationError(f"This is not its name: type “{self.shown_name}”.")
         return self.alert.name
+
+
+def _letters(name: str) -> str:
+    """A name as it is compared: "All clear", "all-clear" and " ALL  CLEAR" are one."""
+    return " ".join(name.replace("-", " ").split()).casefold()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -185,7 +190,10 @@ def _words(found: Alert, versions: Mapping[Channel, Version], now: datetime) -> 
         "slowest": slowest,
         "ends": now + timedelta(seconds=slowest),
         "expires": now + found.expires,
-        "counted_at": min(one.counted_at for one in known.values()),
+        # A count of the same revision is as true as one made now.
+        "counted_at": min(
+            now if one.revision == found.campaign.event.revision else one.counted_at for one in known.values()
+        ),
     }
 
 
@@ -260,7 +268,8 @@ def _send(request: HttpRequest, member: Member, found: Alert) -> HttpResponse:
             f"{words.count(one.entrants, 'entrant')} by {words.CHANNELS[one.channel]}"
             for one in pressed.sendings
         )
-        messages.success(request, f"{words.topic(found.name)} is on its way to {reached}.")
+        at = words.clock(pressed.release.pressed_at, member.event.zone)
+        messages.success(request, f"You sent {words.topic(found.name)} at {at}, to {reached}.")
     return redirect("alert", member.event.slug, found.name)
 
 

@@ -6,7 +6,8 @@ import re
 from datetime import date, timedelta
 
 import pytest
-from armed import block
+import time_machine
+from armed import ANN, BOB, block
 from django.test import Client
 from people import a_step, load
 from pytest_django.asserts import assertNumQueries
@@ -171,7 +172,7 @@ def test_two_people_arm_it_and_one_alone_does_not(event: Event) -> None:
     second.post(HEAT, {"act": "arm"})
     heat.refresh_from_db()
     assert alerts.arming(heat) == alerts.Arming.ARMED
-    assert "One press sends it." in text_of(second, HEAT)
+    assert "To send it, type its name below and press once." in text_of(second, HEAT)
     assert AuditEntry.objects.filter(act="alert.arm").count() == 2
 
 
@@ -205,7 +206,9 @@ def test_a_press_sends_to_everyone_and_wakes_the_drains(event: Event, nobody_wok
     with_alerts(event, "armed")
     browser = browser_of(approver(event, name="Pat Presser"))
     answer = browser.post(HEAT, send_words(browser), follow=True)
-    assert "Heat is on its way to 1 entrant by email and 1 entrant by text." in answer.content.decode()
+    assert re.search(
+        r"You sent Heat at \d\d:\d\d, to 1 entrant by email and 1 entrant by text\.", answer.content.decode()
+    )
     assert {"email", "sms"} <= set(nobody_woken)
     release = Release.objects.get()
     assert release.pressed_by == "pat.presser@example.org"
@@ -252,6 +255,40 @@ def test_its_name_may_be_typed_as_a_phone_writes_it(event: Event) -> None:
     browser = browser_of(approver(event))
     assert browser.post(HEAT, send_words(browser, name_typed="Heat ")).status_code == 302
     assert Release.objects.exists()
+
+
+@pytest.mark.parametrize("typed", ["All clear", "all-clear", " ALL  CLEAR "])
+def test_the_name_to_type_is_the_one_that_is_shown_in_any_case(event: Event, typed: str) -> None:
+    with_alerts(event)
+    clear, address = alerts.alert_named(event, "all-clear"), f"{PAGE}all-clear/"
+    for who in (ANN, BOB):
+        alerts.arm(clear, who, {})
+    browser = browser_of(approver(event))
+    assert "Type “All clear” to send it" in text_of(browser, address)
+    refused = browser.post(address, {"act": "send", "token": "t", "name_typed": "allclear"})
+    assert "This is not its name: type “All clear”." in refused.content.decode()
+    assert browser.post(address, {"act": "send", "token": "t", "name_typed": typed}).status_code == 302
+    assert Release.objects.get().alert == clear
+
+
+def test_once_sent_the_page_says_so_and_counts_that_stand_are_of_now(event: Event) -> None:
+    heat, browser = with_alerts(event, "armed"), browser_of(approver(event))
+    browser.get(HEAT)  # the first look counts whom it reaches
+    press(heat)
+    with time_machine.travel(clock.now() + timedelta(hours=2), tick=False):
+        said, time = text_of(browser, HEAT), clock.now().astimezone(event.zone)
+    assert "; how far it has come stands below." in said
+    assert "type its name below" not in said
+    assert "Who gets it if it is sent again" in said
+    assert f"{time:%H:%M}. It is counted anew" in said
+
+
+def test_without_a_mobile_it_says_so_and_not_that_there_is_no_address(event: Event) -> None:
+    with_alerts(event, "armed")
+    make_entrant(event, email="other@example.com", mobile="")
+    said = text_of(browser_of(approver(event)), HEAT)
+    assert "1 entrant by text ; 1 not: no mobile number" in said
+    assert "no address" not in said
 
 
 def test_what_stands_in_the_message_must_be_typed(event: Event) -> None:
