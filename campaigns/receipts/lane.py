@@ -31,6 +31,9 @@ REPORTS = ("/hooks/esp/", "/hooks/twilio/status/")
 IDLE = 1.0
 """Seconds without a call after which a connection leaves the lane."""
 
+LOOKS_UP = 0.5
+"""Seconds after which the lane sees who is idle and whether its worker ends, though nobody calls."""
+
 MOST = 32 * 1024
 """Bytes of a call in the lane, its head included; reports have some hundred."""
 
@@ -110,7 +113,7 @@ class Lane:
 
     def _go_on(self) -> None:
         """After a group of several the next is begun no sooner than `PAUSE` after it."""
-        ready = [key.data for key, _ in self._selector.select(IDLE)]
+        ready = [key.data for key, _ in self._selector.select(LOOKS_UP)]
         begun = time.monotonic()
         self._take(ready)
         self._let_go(begun)

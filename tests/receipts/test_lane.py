@@ -140,12 +140,13 @@ def served(code, monkeypatch) -> Iterator[Served]:
 
         monkeypatch.setattr(storing, "_insert", lambda rows: served.insert(rows, insert))
         served.may_write.set()
+        monkeypatch.setattr(lane, "IDLE", PATIENCE)
+        monkeypatch.setattr(lane, "LOOKS_UP", 0.02)
         monkeypatch.setattr(application, "get_response", ask)
         served.worker.wsgi = application
         thread = threading.Thread(target=served.worker.run)
         thread.start()
         yield served
-        monkeypatch.setattr(lane, "IDLE", 0.01)
     served.worker.handle_exit(None, None)
     thread.join(PATIENCE)
     wait_until(lambda: not any(thread.name == "lane" for thread in threading.enumerate()))
