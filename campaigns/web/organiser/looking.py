@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from campaigns import content, preview, readers, rendering, seen
 from campaigns.accounts.members import Member
-from campaigns.models import Entrant, Step, Version
+from campaigns.models import Entrant, Step, Template, Version
 from campaigns.models.words import Channel
 from campaigns.readers import Pick
 from campaigns.web.organiser import drafts, words
@@ -74,6 +74,15 @@ def look(member: Member, version: Version, step: Step | None, form: Reader) -> L
     place = f"{station.number} of {station.of}" if station else ""
     shared = [words.topic(name) for name in alike]
     return Look(reader, seen.sentence(found), seen.words(found), frame, place, shared, version.id is None)
+
+
+def named(member: Member, template: Template, form: Reader) -> Entrant | None:
+    """The one entrant whom the form means; None where that is nobody, or could be several."""
+    try:
+        found = _reader(member, Channel(template.channel), preview.step_of(template), form)
+    except preview.PreviewError:
+        return None
+    return None if isinstance(found, list) else found
 
 
 def problem_in(error: content.ContentError, source: str) -> Problem:

@@ -83,8 +83,25 @@ def edit(request: HttpRequest, member: Member, channel: str, name: str) -> HttpR
     if request.headers.get("HX-Request") == "true":
         return _looked_anew(request, member, newest, looked_at, form)
     if "save" not in request.POST and ("preview" in request.POST or request.POST.get("whom")):
-        return _page(request, member, newest, form, looked_at=looked_at, reader=form)
+        return _read_as(request, member, newest, looked_at, form)
     return _save(request, member, template, form, draft)
+
+
+def _read_as(
+    request: HttpRequest, member: Member, newest: Version, looked_at: Version, form: Draft
+) -> HttpResponse:
+    """The page as the one whom the form names gets it, at an address that can be loaded anew and told to others.
+
+    Words that are not saved stand in no address, and neither does a name that is nobody's or several people's.
+    """
+    template = newest.template
+    named = looking.named(member, template, form) if looked_at is newest else None
+    if named is None:
+        return _page(request, member, newest, form, looked_at=looked_at, reader=form)
+    given = form.cleaned_data
+    return redirect(
+        address_of(member, template, whom=named.token, pick=given["pick"], came_from=given["came_from"])
+    )
 
 
 def _looked_anew(
@@ -266,7 +283,8 @@ def _page(
 ) -> HttpResponse:
     """The page of one message: the form on one side, on the other what a reader sees of `looked_at`.
 
-    Opened from a look before approving it leads back there, and shows the source at a press only.
+    Opened from a look before approving it leads back there. Then, and as one person gets it, it shows the source at a
+    press only.
     """
     template = newest.template
     came_from = look_called(member, str(form["came_from"].value() or ""))
@@ -277,6 +295,7 @@ def _page(
     return show(
         request, member, "message.html", about=template, version=newest, form=form, step=step,
         steps=steps, alerts=alerts, look=looking.look(member, looked_at, step, reader),
+        reads_as=looked_at is newest and bool(reader.data.get("whom")),
         placeholders=_placeholders(alerts), came_from=came_from.token if came_from else "",
         own_address=ownaddress_of(member, template.channel),
         **standing_words(member, newest), **context,

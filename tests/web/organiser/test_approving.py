@@ -179,7 +179,9 @@ def test_who_changes_the_words_finds_the_way_back_to_the_look(event: Event) -> N
     token = address.rpartition("/")[2]
     written = {"source": newest.source, "over": newest.content_hash, "came_from": token}
     edit = link.partition("?")[0] + "edit"
-    shown = owner.post(edit, written | {"preview": "yes"}).content.decode()
+    somebody = make_entrant(event, last_name="Bolton")
+    named = {"preview": "yes", "reader": somebody.last_name}
+    shown = owner.post(edit, written | named, follow=True).content.decode()
     assert back in shown
     assert "<summary>Change its words</summary>" in shown
     assert back in owner.post(edit, written | {"save": "yes"}, follow=True).content.decode()

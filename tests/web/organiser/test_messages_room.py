@@ -218,6 +218,24 @@ def test_enter_in_a_box_looks_and_does_not_save(event, browser):
     assert 'name="preview"' in first[0]
 
 
+def test_enter_in_the_box_of_names_leads_to_the_message_as_that_person_gets_it(event, browser):
+    """At an address that can be loaded anew: the words to write on stay folded, and no name stands in it."""
+    make_entrant(event, first_name="Iain")
+    zoe = make_entrant(event, first_name="Zoë", last_name="Bolton")
+    answer = browser.post(at(event, "edit"), written(source=SOURCE, reader="Bolton", preview="yes"))
+    assert answer.headers["Location"] == f"{at(event)}?whom={zoe.token}&pick=usual"
+    page = browser.get(answer.headers["Location"]).content.decode()
+    assert "as Zoë would get" in page
+    assert page.index("<summary>Change its words</summary>") < page.index("Save as a new version")
+
+
+def test_enter_says_what_to_do_where_nobody_has_that_name(event, browser):
+    make_entrant(event)
+    answer = browser.post(at(event, "edit"), written(source=SOURCE, reader="Nobody at all", preview="yes"))
+    assert answer.status_code == 200
+    assert "This cannot be sent as it stands" in answer.content.decode()
+
+
 def test_htmx_gets_the_same_piece_alone(event, browser):
     make_entrant(event)
     piece = browser.post(at(event, "edit"), written(), headers={"HX-Request": "true"}).content.decode()
