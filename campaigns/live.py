@@ -17,6 +17,7 @@ LEFT = ("due", "claimed")
 REACHED = ("sent", "delivered")
 DOUBTFUL = ("uncertain", "unknown")
 NOT_REACHED = ("bounced", "failed")
+GONE = (*REACHED, *NOT_REACHED, *DOUBTFUL)
 
 LATE = 60.0
 """Seconds after which what could leave and has not is late."""
@@ -49,6 +50,7 @@ class Line:
 
     step: Step
     counts: dict[str, int]
+    carried: dict[str, int]
     by_channel: dict[str, dict[str, int]]
     reasons: dict[str, int]
     refusals: list[list[Any]]
@@ -65,9 +67,30 @@ class Line:
         """How many are in one of these states."""
         return sum(self.counts.get(state, 0) for state in states)
 
+    def messages(self, *states: str) -> int:
+        """The same in messages: a family on one address shares one."""
+        return self.of(*states) - sum(self.carried.get(state, 0) for state in states)
+
     @property
     def left(self) -> int:
         return self.of(*LEFT)
+
+    @property
+    def waiting(self) -> int:
+        """Of those left, who is to get it as its approval counted them; the others are left out one by one later."""
+        return self._expected(self.step.approved_recipients, self.of(*GONE))
+
+    @property
+    def to_leave(self) -> int:
+        """The messages that these come to."""
+        counted = (self.step.approved_emails, self.step.approved_texts)
+        known = [number for number in counted if number is not None]
+        return self._expected(sum(known) if known else None, self.messages(*GONE))
+
+    @property
+    def meant(self) -> int:
+        """Who has got it, is to get it or was to: all but those left out."""
+        return self.of(*GONE, "held") + self.waiting
 
     @property
     def reached(self) -> int:
@@ -97,9 +120,18 @@ class Line:
         return 100 * (self.total - self.left) // self.total if self.total else 0
 
     @property
+    def meant_share(self) -> int:
+        """The same of those who are to get it."""
+        return 100 * (self.meant - self.waiting) // self.meant if self.meant else 100
+
+    @property
     def seconds_left(self) -> float | None:
         """Until the last one leaves at the rate of the last minute; None while nothing moves."""
-        return self.left / self.rate if self.rate else None
+        return self.waiting / self.rate if self.rate else None
+
+    def _expected(self, counted: int | None, gone: int) -> int:
+        """What is still to come of what was counted; all that is left where nobody has, or more have gone since."""
+        return self.left if counted is None or counted <= gone else min(self.left, counted - gone)
 
 
 def lines(event: Event, steps: Sequence[Step], now: datetime) -> list[Line]:
@@ -144,6 +176,7 @@ def _line(step: Step, tally: Tally, waits: Waiting | None, now: datetime) -> Lin
     return Line(
         step=step,
         counts=tallies.states(tally),
+        carried=tallies.carried(tally),
         by_channel=tally.counts,
         reasons=tallies.reasons(tally),
         refusals=tally.refusals,

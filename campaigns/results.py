@@ -40,6 +40,10 @@ class Result:
         """How many are in one of these states."""
         return sum(self.counts.get(state, 0) for state in states)
 
+    def messages(self, *states: str) -> int:
+        """The same in messages: a family on one address shares one. Of what time has removed, each counts as one."""
+        return self.of(*states) - sum(self.line.carried.get(state, 0) for state in states)
+
 
 def results(event: Event, now: datetime) -> list[Result]:
     """Every step that was opened, in the order of the plan; what time has removed is in the counts."""

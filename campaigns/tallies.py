@@ -60,7 +60,7 @@ def count(step: Step, now: datetime) -> Tally:
     fresh.refusals = _refusals(step) if set(states(fresh)) & set(NOT_REACHED) else []
     rest = max(EVERY, SHARE * (time.monotonic() - begun))
     before = Tally.objects.filter(step=step).first()
-    same = before is not None and (before.counts, before.reasons) == (fresh.counts, fresh.reasons)
+    same = before is not None and _told(before) == _told(fresh)
     fresh.rest_s = rest
     fresh.calm_s = min(SELDOM, before.calm_s * 2) if same and before else rest
     fresh.look_at = now + timedelta(seconds=max(rest, fresh.calm_s))
@@ -95,6 +95,11 @@ def left_here(tally: Tally) -> int:
     return sum(found.get(word, 0) for word in (*HANDED_OVER, DeliveryState.UNCERTAIN, DeliveryState.UNKNOWN))
 
 
+def carried(tally: Tally) -> dict[str, int]:
+    """Of `states`, those who share the message of another on their address."""
+    return _summed(tally.carried)
+
+
 def reasons(tally: Tally) -> dict[str, int]:
     """Deliveries by reason, over all channels."""
     return _summed(tally.reasons)
@@ -111,6 +116,7 @@ def rate(tally: Tally, now: datetime) -> float:
 _KEPT = [
     "counts",
     "reasons",
+    "carried",
     "refusals",
     "trail",
     "opened_revision",
@@ -146,16 +152,20 @@ def _counted(step: Step, now: datetime) -> Tally:
     """By deliveries_one_a_step_and_entrant; the few in hand by outbox_leased, in the same snapshot."""
     counts: Counts = {}
     reasons: Counts = {}
+    carried: Counts = {}
     with connection.cursor() as cursor:
         cursor.execute(_STATEMENT, {"step": step.id})
-        for channel, state, reason, number in cursor.fetchall():
+        for channel, state, reason, number, with_another in cursor.fetchall():
             _add(counts, channel, state, number)
+            if with_another:
+                _add(carried, channel, state, with_another)
             if reason:
                 _add(reasons, channel, reason, number)
     return Tally(
         step=step,
         counts={channel: {word: n for word, n in of.items() if n} for channel, of in counts.items()},
         reasons=reasons,
+        carried=carried,
         opened_revision=step.opened_revision,
         counted_at=now,
         rest_s=EVERY,
@@ -168,9 +178,9 @@ _STATEMENT = """
 WITH hand AS MATERIALIZED (
     SELECT delivery_id FROM outbox WHERE lease_until IS NOT NULL AND step_id = %(step)s
 )
-SELECT channel, state, reason, count(*) FROM deliveries WHERE step_id = %(step)s GROUP BY 1, 2, 3
+SELECT channel, state, reason, count(*), count(carrier_id) FROM deliveries WHERE step_id = %(step)s GROUP BY 1, 2, 3
 UNION ALL
-SELECT d.channel, w.state, '', w.sign * count(*)
+SELECT d.channel, w.state, '', w.sign * count(*), 0
 FROM hand JOIN deliveries d ON d.id = hand.delivery_id
     CROSS JOIN (VALUES ('due', -1), ('claimed', 1)) w (state, sign)
 WHERE d.state = 'due' GROUP BY 1, 2, w.sign"""
@@ -202,6 +212,10 @@ def _trail(before: Tally | None, fresh: Tally, now: datetime) -> list[Any]:
     kept = [mark for mark in before.trail if at - mark[0] <= TRAIL.total_seconds()] if before else []
     left = states(fresh)
     return [*kept, [at, sum(left.get(state, 0) for state in HANDED_OVER)]]
+
+
+def _told(tally: Tally) -> tuple[Any, ...]:
+    return tally.counts, tally.reasons, tally.carried
 
 
 def _summed(counted: Counts) -> dict[str, int]:

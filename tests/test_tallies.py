@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from people import DUE, a_campaign, a_step, an_event, claim_at, entrants, queue, the_step, tick_at
 
-from campaigns import ledger, report, tallies
+from campaigns import ledger, live, report, tallies
 from campaigns.models import Delivery, Outbox, Step, Tally
 from campaigns.models.words import Channel
 
@@ -43,6 +43,19 @@ def test_a_count_says_what_the_status_says() -> None:
     said = report.status(step.campaign.event)["steps"][0]
     assert tallies.states(counted) == said["counts"] == {"sent": 1, "claimed": 1, "skipped": 1, "due": 1}
     assert tallies.reasons(counted) == said["reasons"] == {"no_consent": 1}
+
+
+def test_a_family_that_shares_a_message_is_counted_as_people_and_as_one_message() -> None:
+    event = an_event()
+    entrants(event, 3, email="family@example.com")
+    entrants(event, 1)
+    campaign = a_campaign(event, a_step(purpose="service", more='per = "address"'))
+    tick_at(DUE)
+    step = the_step(campaign)
+    settle(step, DUE)
+    tallies.count(step, DUE)
+    [line] = live.lines(event, [step], DUE)
+    assert (line.reached, line.messages("sent"), line.carried) == (4, 2, {"sent": 2})
 
 
 def test_a_step_is_counted_once_it_is_open_and_not_before() -> None:

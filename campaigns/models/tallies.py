@@ -11,6 +11,9 @@ class Tally(models.Model):
     step = models.OneToOneField(Step, on_delete=models.CASCADE, primary_key=True, related_name="tally")
     counts = models.JSONField(default=dict, help_text="by channel and shown state")
     reasons = models.JSONField(default=dict, help_text="by channel and reason")
+    carried = models.JSONField(
+        default=dict, db_default={}, help_text="by channel and shown state, those in another's message"
+    )
     refusals = models.JSONField(
         default=list,
         db_default=[],

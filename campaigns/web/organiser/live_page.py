@@ -88,7 +88,7 @@ def _figures(member: Member, now: datetime) -> dict[str, Any]:
         "moving": moving,
         "still": sorted((line for line in found if line not in moving), key=_newest_first),
         "found": found,
-        "left": sum(line.left for line in found),
+        "left": sum(line.to_leave for line in found),
         "reached": sum(line.reached for line in found),
         "a_minute": round(60 * sum(line.rate for line in found)),
         "late": {} if faults else {line.step.id: line.late_s for line in live.late(found)},
@@ -118,7 +118,7 @@ def _faults(found: list[live.Line], stopped: Container[Channel]) -> list[str]:
         return ["The clock stands still: nothing becomes due. See that the scheduler and the workers run."]
     still = {channel: of for channel, of in live.standing(found).items() if channel not in stopped}
     return [
-        f"{words.count(sum(line.left for line in of), 'message waits', 'messages wait')} to leave by "
+        f"{words.count(sum(line.to_leave for line in of), 'message waits', 'messages wait')} to leave by "
         f"{words.CHANNELS[channel]} and none is on its way, although the first could have left "
         f"{words.lasting(max(line.late_s for line in of))} ago: see that the worker for {SENDERS[channel]} runs."
         for channel, of in still.items()

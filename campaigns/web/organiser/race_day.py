@@ -101,7 +101,7 @@ def _figures(member: Member, now: datetime) -> dict[str, Any]:
     steps = list(Step.objects.filter(campaign__event=member.event).exclude(state=StepState.OFF))
     found = live.lines(member.event, steps, now)
     return {
-        "left": sum(line.left for line in found),
+        "left": sum(line.to_leave for line in found),
         "a_minute": round(60 * sum(line.rate for line in found)),
         "late_s": max((line.late_s for line in live.late(found)), default=0.0),
         "stopped": live.stopped_providers(),

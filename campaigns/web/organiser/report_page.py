@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
-from campaigns import clock, report, results
+from campaigns import clock, live, report, results
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
 from campaigns.results import Result
@@ -42,7 +42,8 @@ def report_page(request: HttpRequest, member: Member) -> HttpResponse:
             (one, topic_of(one.step), bar([("lost", one.stopped)], most_stopped)) for one in found if one.stopped
         ],
         parts=PARTS,
-        sum_of=lambda *states: sum(one.of(*states) for one in found),
+        entrants=sum(one.of(*live.REACHED) for one in found),
+        sum_of=lambda *states: sum(one.messages(*states) for one in found),
         stopped=sum(one.stopped for one in found),
         counted_at=min((one.line.counted_at for one in found), default=None),
     )  # fmt: skip

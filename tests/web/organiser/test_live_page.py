@@ -78,7 +78,7 @@ def test_a_step_on_its_way_is_shown_with_its_reasons_in_words(event: Event) -> N
     Campaign.objects.update(live_since=clock.now() - timedelta(minutes=1))
     said = text_of(editor(event))
     assert "3 messages wait to leave" in said
-    assert "90 % of 30" in said
+    assert "88 % of 27" in said
     assert "Everyone whom a step is for is counted once in its row" in said
     assert "they have not agreed to news by email" in said
     assert "a child without a guardian's address" in said
@@ -92,6 +92,24 @@ def test_the_first_seconds_after_a_start_are_calm_and_what_was_due_before_is_not
     assert "catching up: was due 10:00, sending since 10:05" in said
     assert " late " not in said
     assert "has waited" not in said
+
+
+def test_who_is_found_ineligible_only_at_the_claim_is_not_said_to_be_on_the_way(event: Event) -> None:
+    """The button said how many messages go; the rows of the list are more, as some on it have said no."""
+    step = started_late(event, by=MINUTES_5).steps.get(name="tip")
+    Step.objects.filter(id=step.id).update(approved_recipients=20, approved_emails=18, approved_texts=0)
+    said = seen_at(event, MINUTES_5 + timedelta(seconds=5))
+    assert "Sending has begun; the first of 18 messages are on their way." in said
+    assert "0 % of 20" in said
+    counts = {"email": {"due": 14, "sent": 11, "skipped": 5}}
+    Tally.objects.update(counts=counts, carried={"email": {"sent": 1}})
+    said = seen_at(event, MINUTES_5 + timedelta(seconds=6))
+    assert "Sending goes on: 8 messages are on their way." in said
+    assert "55 % of 20" in said
+    Tally.objects.update(counts={"email": {"due": 2, "sent": 21, "skipped": 7}})
+    assert "2 messages" in seen_at(
+        event, MINUTES_5 + timedelta(seconds=7)
+    )  # more agreed since: all who are left
 
 
 def test_after_a_pause_the_time_of_the_pause_is_no_lateness(event: Event) -> None:

@@ -19,7 +19,7 @@ from signed_in import browser_of, make_user
 from web.organiser.sends import sending
 
 from campaigns import clock, report, results, tallies
-from campaigns.models import Entrant, Event, Step, Suppression
+from campaigns.models import Entrant, Event, Step, Suppression, Tally
 from campaigns.models.words import Role
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,19 @@ def test_its_figures_are_those_of_the_status(event: Event) -> None:
     reached = said["counts"]["sent"] + said["counts"]["delivered"]
     assert f"Sent {reached} messages in 1 step." in shown
     assert f"{said['counts']['bounced']} could not be delivered." in shown
+
+
+def test_a_family_that_shared_a_message_is_one_message_and_each_an_entrant(event: Event) -> None:
+    sending(event, people=57)
+    [found] = results.results(event, clock.now())
+    reached = found.of("sent", "delivered")
+    assert "shares a message" not in text_of(viewer(event))
+    Tally.objects.update(carried={"email": {"sent": 2, "delivered": 3}})
+    said = text_of(viewer(event))
+    assert (
+        f"Sent {reached - 5} messages in 1 step. Counted step by step they reached {reached} entrants" in said
+    )
+    assert f"email · {reached - 5} messages" in said
 
 
 def test_a_step_that_was_opened_for_nobody_is_not_among_those_sent(event: Event) -> None:
