@@ -28,6 +28,10 @@ from campaigns.receipts import storing
 REPORTS = ("/hooks/esp/", "/hooks/twilio/status/")
 """Addresses of calls that may come hundreds of times a second, and of which nothing is done but to store them."""
 
+PAUSE = 0.05
+"""Seconds from one group of several calls to the next. Who calls alone is answered at once; of hundreds a second each
+waits up to so long for the others, which is nothing to a provider (Twilio gives us 15 s)."""
+
 IDLE = 1.0
 """Seconds without a call after which a connection leaves the lane."""
 
@@ -118,7 +122,7 @@ class Lane:
         self._take(ready)
         self._let_go(begun)
         if len(ready) > 1:
-            time.sleep(max(0.0, begun + storing.PAUSE - time.monotonic()))
+            time.sleep(max(0.0, begun + PAUSE - time.monotonic()))
 
     def _let_go(self, now: float) -> None:
         """The idle leave, to be closed when their time is up; in the end all."""

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection
 from campaigns import clock
 from campaigns.receipts.together import Together
 
-PAUSE = 0.025
+PAUSE = 0.02
 """Seconds between two commits of a web process. One report alone is stored at once; of hundreds a second each waits
 up to so long for the others, which is nothing to a provider (Twilio gives us 15 s) and spares a commit for each."""
 
