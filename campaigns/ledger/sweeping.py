@@ -19,7 +19,8 @@ def sweep(now: datetime) -> int:
 
     A drain that died is replayed from its journal by its own machine, within a second. Whose machine is lost as well,
     nobody knows how far it came: its block is never simply due again. Emails rest and are sent
-    once more under the same Message-ID; texts wait for evidence. Served by outbox_leased; no time window.
+    once more under the same Message-ID; texts wait for evidence. No time window. Served by outbox_leased, whose order
+    it asks for: for the order of its key Postgres would walk through the whole queue, at every tick.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         gate.by_index()
@@ -28,7 +29,7 @@ def sweep(now: datetime) -> int:
             WITH expired AS MATERIALIZED (
                 SELECT o.delivery_id, o.claim, o.lease_until FROM outbox o
                 WHERE o.lease_until < clock_timestamp() - INTERVAL '{SILENCE}'
-                ORDER BY o.delivery_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+                ORDER BY o.lease_until LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
             ), doubted AS (
                 UPDATE deliveries d SET claim = expired.claim,
                     state = CASE WHEN d.state = 'uncertain' AND d.channel = 'email' THEN 'unknown' ELSE 'uncertain' END,

@@ -323,6 +323,15 @@ def test_an_opening_of_a_small_event_does_not_walk_through_a_large_one(db, stati
 
 
 @statistics
+def test_a_sweep_reads_what_is_leased_alone(db, statistics):
+    """Not the queue in the order of its key: a million that wait would be read at every tick."""
+    act = sweeping(many_waiting(10_000))
+    statistics()
+    [nodes] = [nodes for sql, nodes in plans(act) if "expired" in sql]
+    assert ways(part(nodes, "expired"), "outbox") == ["outbox_leased"]
+
+
+@statistics
 def test_the_page_of_one_entrant_asks_for_their_own_rows_alone(db, statistics):
     many_waiting(10_000)
     person = Entrant.objects.order_by("id")[5_000]
