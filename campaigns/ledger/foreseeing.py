@@ -50,6 +50,8 @@ class Tally:
     latest_at: datetime
     people: int
     messages: int
+    children: int
+    """How many of the people are under 18 on race day, or in a race for children."""
 
     @property
     def is_sent(self) -> bool:
@@ -67,7 +69,8 @@ def tally(step: Step, now: datetime) -> list[Tally]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT verdict, channel, leaves_at, latest_at, count(*), count(DISTINCT COALESCE(family, int8send(id)))
+            SELECT verdict, channel, leaves_at, latest_at, count(*), count(DISTINCT COALESCE(family, int8send(id))),
+                count(*) FILTER (WHERE is_child)
             FROM ({statement}) foreseen GROUP BY verdict, channel, leaves_at, latest_at
             ORDER BY leaves_at, verdict, channel""",
             params,
@@ -142,7 +145,8 @@ SELECT CASE WHEN m.quiet_until > m.asked_at THEN {quiet} ELSE {loud} END AS verd
     e.id, 0 AS claim, e.id AS carrier, gen_random_uuid(), e.id::text || '.preview@' || %(domain)s, 0 AS attempts,
     m.due_at, m.latest_at, e.id AS entrant, CASE o.channel WHEN 'sms' THEN e.mobile ELSE e.email END, e.first_name,
     e.bib, e.token, e.short_code,
-    r.name, r.start, COALESCE(w.name, ''), w.start, r.slug, e.birth_date, COALESCE(e.first_timer, FALSE), {MINOR_SQL},
+    r.name, r.start, COALESCE(w.name, ''), w.start, r.slug, e.birth_date, COALESCE(e.first_timer, FALSE),
+    {MINOR_SQL} AS is_child,
     {eligibility.agreed("o.channel", ADDRESS_HASH)}
 FROM {gate.STEPS} CROSS JOIN entrants e
     JOIN races r ON r.id = e.race_id

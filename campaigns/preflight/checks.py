@@ -30,6 +30,8 @@ GROWN = 1.2
 
 SOON = timedelta(hours=72)
 
+A_CHILDS_NUMBER = "a number in a child's entry may be the child's own and is not kept, so add the guardian's"
+
 
 def of_step(one: Look, place: Field, now: datetime) -> Iterator[Finding]:
     """Everything about one step by itself."""
@@ -127,6 +129,9 @@ def _reach(one: Look, now: datetime) -> Iterator[Finding]:
         children = _people(waiting, "child waits", "children wait")
         words = f"{children} for a guardian: say which parent reads the address in the entry."
         yield _finding(one, Severity.WARNING, "minor", words, waiting)
+    if (without := one.figures.children_without_mobile) and people:
+        words = f"{_people(without, 'child has', 'children have')} no mobile number: {A_CHILDS_NUMBER}."
+        yield _finding(one, Severity.NOTE, "child_number", words, without)
     if waiting := left_out["held"]:
         words = (
             f"{_people(waiting, 'entrant is', 'entrants are')} held until somebody releases them: "
@@ -137,11 +142,21 @@ def _reach(one: Look, now: datetime) -> Iterator[Finding]:
 
 def _nobody(one: Look) -> str:
     step, left_out = one.step, one.figures.left_out
+    without = left_out["no_address"] + left_out["not_mobile"]
+    if step.channel == Channel.SMS and without and without == left_out.total():
+        return _nobody_has_a_mobile(one, without)
     why = [
         f"{count:,} {said.left_out(word, step.channel, step.purpose)}"
         for word, count in left_out.most_common()
     ]
     return f"It reaches nobody as things stand: {' and '.join(why) or 'nobody is in its audience'}."
+
+
+def _nobody_has_a_mobile(one: Look, people: int) -> str:
+    children = one.figures.children_without_mobile
+    who = "The one person it is for has no" if people == 1 else f"Nobody of these {people:,} has a"
+    whose = f" ({A_CHILDS_NUMBER})" if children == people else ""
+    return f"It reaches nobody: {who} mobile number{whose}. Add numbers, or let it go by email."
 
 
 def _times(one: Look, place: Field) -> Iterator[Finding]:

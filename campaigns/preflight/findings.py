@@ -60,6 +60,8 @@ class StepFigures:
     texts: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     """Who get nothing, by reason; `held`, `minor` and `missing_value` wait for a person."""
+    children_without_mobile: int = 0
+    """How many of those left out of a text are children whose guardian's number is not known."""
     segments: int = 0
     most_segments: int = 0
     largest_bytes: int = 0

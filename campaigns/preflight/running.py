@@ -19,6 +19,9 @@ from campaigns.preflight import checks, clashes, timing
 from campaigns.preflight.findings import Report, Severity, StepFigures
 from campaigns.preflight.made import Made, groups, make_all
 
+NO_MOBILE = ("no_address", "not_mobile")
+"""Verdicts on a text to somebody who has no number that can be texted."""
+
 Progress = Callable[[int, int], None]
 """Told how many messages are made, of how many."""
 
@@ -165,6 +168,8 @@ def _count(one: Look, *, whole: bool) -> None:
     for tally in one.tallies:
         if not tally.is_sent:
             figures.left_out["too_late" if tally.verdict == "quiet" else tally.verdict] += tally.people
+            if tally.channel == Channel.SMS and tally.verdict in NO_MOBILE:
+                figures.children_without_mobile += tally.children
         elif one.step.kind == StepKind.PLANNED:
             figures.people += tally.people
             if tally.channel == Channel.EMAIL:

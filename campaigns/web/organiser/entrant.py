@@ -215,10 +215,11 @@ def _back(member: Member, found: Entrant) -> HttpResponse:
 def _shown(request: HttpRequest, member: Member, found: Entrant, **forms_sent: forms.Form) -> HttpResponse:
     now, minor = clock.now(), people.is_minor(found)
     of_age = Guardian.objects.filter(entrant=found).first() if minor else None
+    theirs = {"name": of_age.name, "email": found.email, "mobile": found.mobile} if of_age else {}
     drawn = {
         "hold": Hold(auto_id="hold-%s"),
         "mark": Mark(initial={"race_status": found.race_status or UNKNOWN}, auto_id="mark-%s"),
-        "guardian": NameGuardian(initial={"name": of_age.name if of_age else ""}, auto_id="guardian-%s"),
+        "guardian": NameGuardian(initial=theirs, auto_id="guardian-%s"),
     } | forms_sent
     return show(
         request, member, "entrant.html", status=422 if forms_sent else 200, entrant=found, minor=minor, guardian=of_age,

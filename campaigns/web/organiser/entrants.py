@@ -7,13 +7,17 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from campaigns import audit, held, people, start_list
+from campaigns import audit, clock, held, people, start_list
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
-from campaigns.web.organiser import words
+from campaigns.models import Errand, Step
+from campaigns.models.words import StepState
+from campaigns.web.organiser import onward, words
 from campaigns.web.organiser.door import page
+from campaigns.web.organiser.errand_pages import look_called
 from campaigns.web.organiser.showing import show
 
 
@@ -87,13 +91,15 @@ def name_guardians(request: HttpRequest, member: Member) -> HttpResponse:
         return _waiting(request, member, form)
     if form.cleaned_data["seen"] != len(people.with_an_address(member.event)):
         messages.warning(request, "Others wait than when you looked: nothing was changed yet.")
-        return redirect("entrants-waiting", member.event.slug)
+        return _back_to_waiting(request, member)
     with transaction.atomic():
         named = people.name_all_guardians(member.event, source=f"said of all by {member.who}")
         audit.record(member.who, "entrants.guardians", event=member.event.slug, entrants=named)
     children = words.count(named, "child", "children")
-    messages.success(request, f"Messages for {children} go to the addresses in their entries from now on.")
-    return redirect("entrants-waiting", member.event.slug)
+    messages.success(
+        request, f"Messages for {children} go to the email addresses in their entries from now on."
+    )
+    return _back_to_waiting(request, member)
 
 
 @require_POST
@@ -112,7 +118,7 @@ def change_held(request: HttpRequest, member: Member) -> HttpResponse:
             messages.success(request, f"{words.count(len(ids), 'entrant is', 'entrants are')} {said}")
         except held.OthersNow:
             messages.warning(request, "Not the same people are held as when you looked: nothing was changed.")
-    return redirect("entrants-waiting", member.event.slug)
+    return _back_to_waiting(request, member)
 
 
 HELD_ACTS = {
@@ -126,15 +132,40 @@ HELD_ACTS = {
 """What may be done to all whom one reason holds: by whom, as what it is noted, and what is said of it."""
 
 
+def _back_to_waiting(request: HttpRequest, member: Member) -> HttpResponse:
+    """Who still waits, and the way back to the look before approving that led here."""
+    page, look = reverse("entrants-waiting", args=[member.event.slug]), _look_before(request, member)
+    return redirect(f"{page}?came_from={look.token}" if look else page)
+
+
+def _look_before(request: HttpRequest, member: Member) -> Errand | None:
+    return look_called(member, request.POST.get("came_from", "") or request.GET.get("came_from", ""))
+
+
+def _to_look_at_again(look: Errand | None) -> list[str]:
+    """What that look was at and still waits for approval."""
+    if look is None:
+        return []
+    steps = Step.objects.filter(
+        campaign__event=look.event_id,
+        name__in=look.asked.get("steps", []),
+        state__in=[StepState.DRAFT, StepState.WAITING],
+    )
+    return list(steps.order_by("position").values_list("name", flat=True))
+
+
 def _waiting(request: HttpRequest, member: Member, form: AllGuardians | None = None) -> HttpResponse:
     why = people.waiting(member.event)
     found = start_list.those(why)
     asked = found.count and member.may(Power.EDIT)
     children = start_list.children_with_an_address(member.event) if asked else 0
+    look = _look_before(request, member)
     form = form or AllGuardians(initial={"seen": children})
     return show(
         request, member, "entrants_waiting.html", status=422 if form.errors else 200, found=found,
-        who_waits=found.count, children=children, form=form, together=_together(member, why) if asked else [],
+        came_from=look.token if look else "", look_again=_to_look_at_again(look),
+        onward=onward.after_a_list(member.event, clock.now()), who_waits=found.count, children=children, form=form,
+        together=_together(member, why) if asked else [],
     )  # fmt: skip
 
 

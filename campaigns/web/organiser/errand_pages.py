@@ -37,7 +37,7 @@ def look_called(member: Member, token: str) -> Errand | None:
         return None
     return (
         Errand.objects.filter(event=member.event, token=token, kind=ErrandKind.PREFLIGHT)
-        .only("token")
+        .defer("report", "result")
         .first()
     )
 

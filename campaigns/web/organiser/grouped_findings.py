@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from campaigns.models.words import Channel
 from campaigns.preflight import Report, Severity
-from campaigns.preflight.findings import Finding
+from campaigns.preflight.findings import Finding, StepFigures
 from campaigns.said import topic
 
 
@@ -22,6 +23,7 @@ class Way:
 WAYS = {
     "minor": Way("entrants-waiting", (), "", "See who waits"),
     "held": Way("entrants-waiting", (), "", "See who is held"),
+    "child_number": Way("entrants", (), "", "Find a child to add the guardian's number"),
     "missing_value": Way("event", (), "#details", "The page of the event"),
     "reply_to": Way("event", (), "#contact", "The page of the event"),
     "sign_off": Way("messages", (), "", "All messages and their sign-offs"),
@@ -68,9 +70,21 @@ def _ways(report: Report, code: str, steps: list[str], may_edit: bool) -> list[W
 
 def _to_somebody(report: Report, steps: list[str]) -> list[Way]:
     """What has these steps reach somebody: other people, or the addresses of those they are for."""
-    ways = [
+    found = [one for one in report.steps if one.name in steps]
+    ways = [way for one in found if _lacks_mobiles(one) for way in _to_those_without_mobile(one)]
+    ways += [
         Way("step", (step,), "#who", f"Change who gets {topic(step)}, or switch it off") for step in steps
     ]
-    left_out = [one.left_out for one in report.steps if one.name in steps]
-    unknown = any(found["no_address"] or found["not_mobile"] for found in left_out)
+    unknown = any(_lacks_mobiles(one) and one.children_without_mobile < one.audience for one in found)
     return [*ways, ADDRESSES] if unknown else ways
+
+
+def _lacks_mobiles(one: StepFigures) -> bool:
+    return bool(one.left_out["no_address"] or one.left_out["not_mobile"])
+
+
+def _to_those_without_mobile(one: StepFigures) -> list[Way]:
+    ways = [WAYS["child_number"]] if one.children_without_mobile else []
+    if one.channel == Channel.SMS:
+        ways.append(Way("step", (one.name,), "#id_fallback", f"Let {topic(one.name)} go by email"))
+    return ways

@@ -21,7 +21,18 @@ from web.organiser.plans import look_of, plan_of
 
 from campaigns import campaign, errands, revision
 from campaigns.accounts import members
-from campaigns.models import AuditEntry, Campaign, Delivery, Entrant, Errand, Event, SignOff, Step, Version
+from campaigns.models import (
+    AuditEntry,
+    Campaign,
+    Delivery,
+    Entrant,
+    Errand,
+    Event,
+    Guardian,
+    SignOff,
+    Step,
+    Version,
+)
 from campaigns.models.words import ErrandKind, Role
 
 pytestmark = pytest.mark.django_db
@@ -118,7 +129,11 @@ def test_a_step_that_reaches_nobody_says_why_and_leads_to_what_changes_it(event:
     load(event, text, a_step("veterans", audience="age 70-99"))
     owner = browser_of(make_user(event, Role.OWNER))
     page = read(owner, ask(owner, event, "morning", "veterans"))
-    assert "It reaches nobody as things stand: 3 have no mobile number." in page
+    assert (
+        "It reaches nobody: Nobody of these 3 has a mobile number. Add numbers, or let it go by email."
+        in page
+    )
+    assert f'<a href="/e/{event.slug}/steps/morning/#id_fallback">Let Morning go by email</a>' in page
     assert (
         f'<a href="/e/{event.slug}/steps/morning/#who">Change who gets Morning, or switch it off</a>' in page
     )
@@ -146,6 +161,50 @@ def test_children_who_wait_are_named_where_an_audience_takes_them_in_later(
     assert ">Everyone</a>: 1 child waits for a guardian" in page
     assert "1 child more waits for a guardian, and is in it once one is named" in page
     assert page.count("1 are children without a guardian") == 1
+
+
+def test_children_without_a_number_are_told_whose_is_needed(event: Event) -> None:
+    Campaign.objects.all().delete()
+    born = date(2015, 1, 2)
+    for number in range(2):
+        child = make_entrant(event, email=f"k{number}@example.com", birth_date=born, mobile="")
+        Guardian.objects.create(entrant=child, source="said by hand", at=AT)
+    text = {"channel": "sms", "template": "race-morning", "purpose": "service"}
+    load(
+        event,
+        a_step("kids", audience="guardians", **text),
+        a_step("all", when="40 days before, 10:00", **text),
+    )
+    owner = browser_of(make_user(event, Role.OWNER))
+    page = read(owner, ask(owner, event, "kids", "all"))
+    assert "Nobody of these 2 has a mobile number (a number in a child's entry may be the child's own" in page
+    assert "2 children have no mobile number: a number in a child's entry may be the child's own" in page
+    assert page.count("Find a child to add the guardian's number</a>") == 2
+    assert "Bring in a list that has what is missing" not in page
+
+
+def test_who_has_a_look_and_names_the_guardians_looks_again_at_one_press(event: Event) -> None:
+    make_entrant(event, email="parent@example.com", birth_date=date(2015, 1, 2))
+    owner = browser_of(make_user(event, Role.OWNER))
+    look = ask(owner, event, "tip", "race-morning")
+    token = look.rpartition("/")[2]
+    there = f"/e/{event.slug}/entrants/waiting?came_from={token}"
+    assert f'<a href="{there}">See who waits</a>' in read(owner, look)
+    assert f'<a href="{look}">Back to the look before approving</a>' in read(owner, there)
+    said = {"seen": "1", "sure": "on", "came_from": token}
+    answer = owner.post(f"/e/{event.slug}/entrants/waiting/guardians", said)
+    assert answer["Location"] == there
+    page = read(owner, there)
+    assert "Next: look again at what they get" in page
+    steps = re.findall(r'name="steps" value="([^"]*)"', page)
+    assert sorted(steps) == ["race-morning", "tip"]
+    assert "/approve/" in owner.post(f"/e/{event.slug}/approve", {"steps": steps})["Location"]
+
+
+def test_a_page_of_who_waits_that_nobody_waits_on_leads_onwards(event: Event) -> None:
+    owner = browser_of(make_user(event, Role.OWNER))
+    page = read(owner, f"/e/{event.slug}/entrants/waiting")
+    assert f'href="/e/{event.slug}/approve">Next: look at what they get</a>' in page
 
 
 def test_what_a_catch_up_is_stands_in_place_of_a_count_of_nobody(approver: Client, event: Event) -> None:
@@ -296,7 +355,7 @@ def test_what_is_wrong_in_many_steps_is_told_once_with_the_way_to_its_cure(
     assert "aidstation event" not in page
     assert f'<a href="/e/{event.slug}/event#contact">' in page
     assert page.count("1 child waits for a guardian") == 1
-    assert f'<a href="/e/{event.slug}/entrants/waiting">See who waits</a>' in page
+    assert re.search(rf'<a href="/e/{event.slug}/entrants/waiting\?came_from=[^"]+">See who waits</a>', page)
 
 
 def test_two_emails_at_once_are_told_with_the_way_to_the_time(approver: Client, event: Event) -> None:

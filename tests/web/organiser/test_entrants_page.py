@@ -281,19 +281,35 @@ def test_all_children_with_an_address_get_a_guardian_by_one_yes() -> None:
     lost = entrant(event, race="kids", born=date(2019, 1, 1), email="", mobile="")
     adult = entrant(event, email="grown@example.org")
     browser, path = editor(event), f"/e/{event.slug}/entrants/waiting"
-    assert "3 children have an address in their entries" in shown(browser, path)
+    assert "3 children have an email address in their entries" in shown(browser, path)
     unsure = browser.post(f"{path}/guardians", {"seen": 3})
     assert unsure.status_code == 422
     assert "Tick this only if it is so" in unsure.content.decode()
     assert browser.post(f"{path}/guardians", {"seen": 2, "sure": "on"}).status_code == 302
     assert not Guardian.objects.exists()
     answer = browser.post(f"{path}/guardians", {"seen": 3, "sure": "on"}, follow=True)
-    assert "Messages for 3 children go to the addresses" in answer.content.decode()
+    assert "Messages for 3 children go to the email addresses" in answer.content.decode()
     assert set(Guardian.objects.values_list("entrant", flat=True)) == {kid.id for kid in kids}
     assert "All children at once" not in shown(browser, path)
     assert "1 entrant gets nothing" in shown(browser, path)
     assert acts(event) == ["entrants.guardians"]
     assert {lost.id, adult.id}.isdisjoint(Guardian.objects.values_list("entrant", flat=True))
+
+
+def test_a_childs_page_says_why_there_is_no_number_and_where_the_guardians_goes() -> None:
+    event = an_event()
+    kim = entrant(event, race="kids", born=date(2019, 1, 1), email="kim@example.org", mobile="")
+    browser = editor(event)
+    assert "Mobile none (a number in a child’s entry may be the child’s own" in shown(browser, of(kim))
+    assert "Phone numbers in that entry are not kept" in shown(browser, f"/e/{event.slug}/entrants/waiting")
+    browser.post(of(kim, "/guardian"), {"name": "Pat", "email": "kim@example.org", "mobile": "07700 900123"})
+    assert "may be the child’s own" not in shown(browser, of(kim))
+    page = browser.get(of(kim)).content.decode()
+    for known in ("Pat", "kim@example.org", "+447700900123"):
+        assert f'value="{known}"' in page
+    assert "may be the child’s own" not in shown(
+        browser, of(entrant(event, mobile="", email="a@example.org"))
+    )
 
 
 def press(browser: Client, path: str, act: str) -> Any:
