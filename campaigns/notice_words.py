@@ -8,9 +8,9 @@ from django.conf import settings
 
 from campaigns.approval import Unapproved
 from campaigns.live import Line
-from campaigns.models import Event, Notice, Step
+from campaigns.models import Alert, Event, Notice, Step
 from campaigns.models.words import Channel
-from campaigns.said import CHANNELS, REASONS, count, moment, reason, topic
+from campaigns.said import CHANNELS, REASONS, WAITS_FOR_SECOND, count, moment, reason, topic
 
 Said = tuple[str, str]
 """Subject and words."""
@@ -45,6 +45,15 @@ def tomorrow(event: Event, step: Step, at: datetime, people: int, price: Decimal
         f"“{topic(step.name)}” goes out on {moment(at, event.zone)}",
         f"“{topic(step.name)}” goes by {by} to {count(people, 'entrant')}, from {moment(at, event.zone)} on.{cost}\n"
         f"To look at it, or to stop it: {_page(event)}",
+    )
+
+
+def half_armed(event: Event, alert: Alert) -> Said:
+    name = topic(alert.name)
+    return (
+        f"“{name}” {WAITS_FOR_SECOND}",
+        f"The alert “{name}” was armed by one person and {WAITS_FOR_SECOND}. Until then it cannot be sent.\n"
+        f"Read its words and confirm them: {_page(event, f'race-day/{alert.name}/')}",
     )
 
 

@@ -13,11 +13,11 @@ from itertools import groupby
 from django.conf import settings
 from django.db import transaction
 
-from campaigns import approval, copies, ledger, live, staff_mail
+from campaigns import alerts, approval, copies, ledger, live, staff_mail
 from campaigns import notice_words as words
 from campaigns.campaign import MOVABLE
 from campaigns.ledger.moments import Field
-from campaigns.models import Circuit, Event, Membership, Notice, StaffContact, Step, User
+from campaigns.models import Alert, Circuit, Event, Membership, Notice, StaffContact, Step, User
 from campaigns.models.words import CampaignState, Channel, Role, StepKind, StepState
 
 TOMORROW = timedelta(hours=24)
@@ -86,6 +86,7 @@ def _all_news(now: datetime) -> Iterator[tuple[News, Sequence[str]]]:
     """Everything that stands to be told now, with whom it is for."""
     for news in _unapproved(now):
         yield news, _deciders(news.event)
+    yield from _half_armed(now)
     for event in _running():
         if staff := _staff(event):
             for news in _of(event, now):
@@ -125,6 +126,18 @@ def _unapproved(now: datetime) -> Iterator[News]:
             f"unapproved:{one.step.pk}:{one.moment.isoformat()}:{hours}",
             *words.unapproved(one, event, now),
         )
+
+
+def _half_armed(now: datetime) -> Iterator[tuple[News, Sequence[str]]]:
+    """Alerts that one person has armed of late, for those who may be the second."""
+    armed = Alert.objects.filter(
+        armed_at__gt=now - WORTH_IT, confirmed_by="", campaign__event__cancelled_at=None
+    )
+    for event in Event.objects.filter(id__in=armed.values("campaign__event")):
+        for alert in alerts.confirming(event):
+            if alert.armed_at and (others := _deciders(event, but=alert.armed_by)):
+                key = f"confirm:{alert.pk}:{alert.armed_at.isoformat()}"
+                yield News(event, key, *words.half_armed(event, alert)), others
 
 
 def _tomorrow(event: Event, steps: list[Step], moments: dict[int, datetime]) -> Iterator[News]:
@@ -180,10 +193,11 @@ def _stopped(event: Event, now: datetime) -> Iterator[News]:
         yield News(event, f"stopped:{circuit.channel}:{at.isoformat()}", *said)
 
 
-def _deciders(event: Event) -> list[str]:
-    """Owners and approvers, each once."""
+def _deciders(event: Event, but: str = "") -> list[str]:
+    """Owners and approvers, each once; all but whoever has this address."""
     roles = (Role.OWNER, Role.APPROVER)
     found = Membership.objects.filter(event=event, role__in=roles, user__is_active=True)
+    found = found.exclude(user__email__iexact=but.strip())
     return sorted({f"user:{pk}" for pk in found.values_list("user_id", flat=True)})
 
 

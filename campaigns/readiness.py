@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from campaigns import alerts, clock, contact, providers, staff_mail
+from campaigns import alerts, clock, contact, providers, said, staff_mail
 from campaigns.alerts import reaching, testing
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.channels.twilio_look_ups import LookUpFailed
@@ -179,13 +179,15 @@ def _staff(staff: Sequence[StaffContact], answer: Answer | None, now: datetime) 
 
 
 def _alerts(standing: Sequence[alerts.Standing]) -> Check:
-    unarmed = [each.alert.name for each in standing if each.arming != alerts.Arming.ARMED]
+    named = {each.alert.id: said.topic(each.alert.name) for each in standing}
+    half = [named[each.alert.id] for each in standing if each.arming == alerts.Arming.CONFIRMING]
+    unarmed = [named[each.alert.id] for each in standing if each.arming == alerts.Arming.UNARMED]
     if not standing:
         return Check("Alerts", State.LOOK, "The plan has none.", "Add alerts to the plan.")
-    if unarmed:
-        return Check(
-            "Alerts", State.LOOK, f"Not armed: {', '.join(unarmed)}.", "Two people arm them beforehand."
-        )
+    found = [f"Not armed: {', '.join(unarmed)}."] if unarmed else []
+    found += [f"{', '.join(half)}: {said.WAITS_FOR_SECOND}."] if half else []
+    if found:
+        return Check("Alerts", State.LOOK, " ".join(found), "Two people arm them beforehand.")
     return Check("Alerts", State.GOOD, f"All {len(standing)} are armed.")
 
 

@@ -34,6 +34,9 @@ def texts(number: int, paid: int) -> str:
     )
 
 
+WAITS_FOR_SECOND = "waits for a second person"
+"""How an alert stands that one of two people has armed."""
+
 CHANNELS = {"email": "email", "sms": "text"}
 
 REASONS = {

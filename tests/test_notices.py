@@ -12,12 +12,13 @@ from email.message import EmailMessage
 
 import pytest
 import time_machine
+from armed import block
 from click.testing import CliRunner
 from people import DUE, a_campaign, a_step, an_event, entrants, load, the_step, tick_at
 from pytest_django.fixtures import Settings
 from signed_in import make_user
 
-from campaigns import campaign, ledger, notices, tallies
+from campaigns import alerts, campaign, ledger, notices, tallies
 from campaigns.cli import main
 from campaigns.models import Campaign, Circuit, Delivery, Event, Notice, StaffContact, Step
 from campaigns.models.words import Channel, Role
@@ -206,6 +207,35 @@ def test_where_the_alarm_tells_the_staff_the_notice_does_not(event: Event) -> No
     a_campaign(event, a_step("shoes"))
     Circuit.objects.filter(channel="sms").update(opened_at=DUE - 3 * DAY, reason="Closed.")
     assert subjects(DUE - 2 * DAY) == []
+
+
+# Alerts
+
+
+def test_whoever_may_be_the_second_person_is_told_of_an_alert_and_who_armed_it_is_not(event: Event) -> None:
+    ann, bob = make_user(event, Role.APPROVER, name="Ann Lee"), make_user(event, Role.OWNER, name="Bob Ray")
+    make_user(event, Role.EDITOR, name="Eve Doe")
+    load(event, a_step("shoes"), block("heat"))
+    heat = alerts.alert_named(event, "heat")
+    with time_machine.travel(DUE - 9 * DAY, tick=False):
+        alerts.arm(heat, ann.email, {})
+    [told] = at(DUE - 9 * DAY + timedelta(minutes=1))
+    assert told.to == f"user:{bob.pk}"
+    assert told.subject == "“Heat” waits for a second person"
+    assert f"/e/{event.slug}/race-day/heat/" in told.words
+    assert ann.email not in told.words
+    assert subjects(DUE - 9 * DAY + HOUR) == []
+
+
+def test_of_an_alert_that_is_confirmed_or_was_armed_long_ago_nobody_is_told(event: Event) -> None:
+    ann, bob = make_user(event, Role.APPROVER, name="Ann Lee"), make_user(event, Role.OWNER, name="Bob Ray")
+    load(event, a_step("shoes"), block("heat"), block("delay"))
+    for name, seconds in (("heat", [bob]), ("delay", [])):
+        alert = alerts.alert_named(event, name)
+        with time_machine.travel(DUE - 9 * DAY, tick=False):
+            for who in (ann, *seconds):
+                alerts.arm(alert, who.email, {})
+    assert subjects(DUE - 8 * DAY + HOUR) == []
 
 
 # Mailing

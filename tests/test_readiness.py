@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from people import an_event, entrants
 from pytest_django.fixtures import Settings
 
-from campaigns import clock, readiness
+from campaigns import alerts, clock, readiness
 from campaigns.checking import State
 from campaigns.cli import main
 from campaigns.models import Answer, AuditEntry, Delivery, Event, StaffContact
@@ -98,7 +98,13 @@ def test_addresses_are_counted_as_an_alert_would_reach_them(event: Event) -> Non
 
 def test_unarmed_alerts_are_named(event: Event) -> None:
     arm(event, "heat")
-    assert state_of(event, "Alerts").words == "Not armed: delay, cancel."
+    assert state_of(event, "Alerts").words == "Not armed: Delay, Cancel."
+
+
+def test_what_one_person_armed_waits_for_a_second_and_is_not_called_unarmed(event: Event) -> None:
+    arm(event, "heat")
+    alerts.arm(alerts.alert_named(event, "delay"), "ann@example.org", {})
+    assert state_of(event, "Alerts").words == "Not armed: Cancel. Delay: waits for a second person."
 
 
 def test_the_command_says_it_and_exits_3_when_something_is_wrong(event: Event, box: Postbox) -> None:

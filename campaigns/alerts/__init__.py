@@ -8,7 +8,7 @@ from campaigns.alerts.pressing import NobodyReached, Pressed, press
 from campaigns.alerts.reaching import known
 from campaigns.alerts.sample import Shown, shown
 from campaigns.alerts.sending_time import Sending, sendings
-from campaigns.alerts.standing import Standing, standing
+from campaigns.alerts.standing import Standing, confirming, standing
 from campaigns.alerts.testing import Tested, send_test
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "arm",
     "arming",
     "asks_for",
+    "confirming",
     "disarm",
     "known",
     "newest",

@@ -21,6 +21,17 @@ class Standing:
     releases: list[Release]
 
 
+def confirming(event: Event) -> list[Alert]:
+    """The alerts that one person has armed and that wait for a second: one query where there are none."""
+    waiting = list(
+        Alert.objects.filter(campaign__event=event, in_plan=True, confirmed_by="")
+        .exclude(armed_by="")
+        .select_related("campaign__event__organiser", "email_template", "sms_template")
+    )
+    newest = newest_of_each(waiting) if waiting else {}
+    return [alert for alert in waiting if arming(alert, newest[alert.id]) == Arming.CONFIRMING]
+
+
 def standing(event: Event) -> tuple[list[Standing], list[str]]:
     """The alerts of the event's plan, and what to warn of, in sentences."""
     alerts = list(
@@ -47,7 +58,7 @@ def _warnings(event: Event, found: list[Standing], now: datetime) -> list[str]:
         warnings.append("One person alone can arm an alert of this event: nobody else has to see its words.")
     unarmed = [each.alert.name for each in found if each.arming != Arming.ARMED]
     if unarmed and race_week_has_begun(event, now):
-        warnings.append(f"Race week has begun and not armed yet: {', '.join(unarmed)}.")
+        warnings.append(f"Race week has begun and not ready to send: {', '.join(unarmed)}.")
     if found and not event.staff.exists():
         warnings.append(
             f"Nobody can test the alerts: add people with `aidstation event staff add {event.slug}`."

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from campaigns.cli import given, output
 from campaigns.cli.ready import prepare
+from campaigns.said import WAITS_FOR_SECOND
 
 if TYPE_CHECKING:
     from campaigns.alerts import Pressed, Sending, Standing
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 IN_WORDS = {
     "off": "not in the plan",
     "unarmed": "not armed",
-    "confirming": "waits for a second person",
+    "confirming": WAITS_FOR_SECOND,
     "armed": "armed",
 }
 

@@ -175,7 +175,7 @@ def test_from_race_week_on_an_alert_that_is_not_armed_is_warned_of(event, at, wa
     StaffContact.objects.create(event=event, name="Ann", email=ANN)
     with time_machine.travel(moment(at), tick=False):
         warnings = alerts.standing(event)[1]
-    assert warnings == (["Race week has begun and not armed yet: heat, delay."] if warned else [])
+    assert warnings == (["Race week has begun and not ready to send: heat, delay."] if warned else [])
 
 
 def test_without_staff_nobody_can_test(event):

@@ -11,6 +11,10 @@ UNDER = 66
 """Below the line: ticks, their dates, and what the finish is called."""
 
 SHELF = 84
+
+SHORT = 2
+"""Words that fit into one line under a sign of the shelf."""
+
 GHOSTS = 20
 """Room right below the line for where stations stood before."""
 LOWEST = 50
@@ -195,6 +199,16 @@ def _runner(course: Course, ground: float, under: float) -> str:
     )
 
 
+def _in_lines(words: str, x: float, y: float) -> str:
+    """Under a sign of the shelf: three words or more take a second line."""
+    parts = words.split()
+    lines = [" ".join(parts[:-2]), " ".join(parts[-2:])] if len(parts) > SHORT else [words]
+    return "".join(
+        f'<text class="when soft" x="{x:.1f}" y="{y + 14 * at:.1f}">{escape(line)}</text>'
+        for at, line in enumerate(lines)
+    )
+
+
 def _shelf(course: Course, ground: float) -> str:
     """Alerts, held ready: they have no moment."""
     if not course.alerts:
@@ -205,7 +219,7 @@ def _shelf(course: Course, ground: float) -> str:
     xs = [first + wide * place / max(len(course.alerts) - 1, 1) for place in range(len(course.alerts))]
     signs = "".join(
         f'{sign(station, x, y)}<text class="when" x="{x:.1f}" y="{y + 34}">{escape(station.topic)}</text>'
-        f'<text class="when soft" x="{x:.1f}" y="{y + 48}">{escape(station.moment)}</text>'
+        f"{_in_lines(station.moment, x, y + 48)}"
         for station, x in zip(course.alerts, xs, strict=True)
     )
     return f'<path class="table" d="M{xs[0] - 40:.1f} {y + 18}H{xs[-1] + 40:.1f}"/>{signs}'

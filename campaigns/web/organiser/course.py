@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from campaigns import clock
+from campaigns import alerts, clock
 from campaigns.accounts.members import Member
 from campaigns.accounts.powers import Power
+from campaigns.alerts.arming import same_person
 from campaigns.models import Campaign, Entrant, Event
 from campaigns.web import course as picture
 from campaigns.web.organiser import course_words, plan_look
@@ -29,6 +30,7 @@ def course(request: HttpRequest, member: Member) -> HttpResponse:
         request, member, "course.html",
         plan=plan,
         nobody=not any(one.people for one in plan.steps) and not Entrant.objects.filter(event=event).exists(),
+        confirming=[(each, same_person(each.armed_by, member.who)) for each in alerts.confirming(event)],
         opening=course_words.opening(event, campaign, plan, now),
         drawn=plan_look.drawn(event, plan, now),
         before=[one for one in plan.steps if not _is_behind(one, event)],

@@ -8,9 +8,10 @@ from itertools import groupby
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from campaigns import clock, start_list
+from campaigns import alerts, clock, start_list
 from campaigns import messages as stock
 from campaigns.accounts.powers import Power, powers_of
+from campaigns.alerts.arming import same_person
 from campaigns.messages import Signing
 from campaigns.models import Event, Membership, User
 from campaigns.models.words import CampaignState, Role
@@ -29,7 +30,7 @@ def events(request: HttpRequest, user: User) -> HttpResponse:
         .order_by("event__date", "event_id", "role")
     )
     rows = [
-        (event, days_to_go(event, now), _standing(event), held, _waiting(event, held, now))
+        (event, days_to_go(event, now), _standing(event), held, _waiting(user, event, held, now))
         for event, roles in groupby(found, key=lambda one: one.event)
         for held in [[Role(one.role) for one in roles]]
     ]
@@ -37,7 +38,7 @@ def events(request: HttpRequest, user: User) -> HttpResponse:
     return show_person(request, user, "events.html", rows=rows)
 
 
-def _waiting(event: Event, roles: list[Role], now: datetime) -> list[tuple[str, str]]:
+def _waiting(user: User, event: Event, roles: list[Role], now: datetime) -> list[tuple[str, str]]:
     """What waits at this event for somebody with these roles: the page to go to, and words."""
     powers, found = powers_of(roles), []
     if event.cancelled_at or days_to_go(event, now) < 0:
@@ -45,6 +46,9 @@ def _waiting(event: Event, roles: list[Role], now: datetime) -> list[tuple[str, 
     if Power.APPROVE in powers and (steps := plan_look.waiting_count(event, now)):
         waits = words.count(steps, "step waits", "steps wait")
         found.append(("approve", f"{waits} for your approval"))
+    if Power.APPROVE in powers and (alone := _to_confirm(user, event)):
+        waits = "An alert waits" if alone == 1 else f"{alone} alerts wait"
+        found.append(("race-day", f"{waits} for your confirmation"))
     if Power.REVIEW in powers and (unsigned := _unsigned(event, now)):
         waits = words.count(unsigned, "message waits", "messages wait")
         found.append(("messages", f"{waits} for your sign-off"))
@@ -52,6 +56,11 @@ def _waiting(event: Event, roles: list[Role], now: datetime) -> list[tuple[str, 
         waits = words.count(people, "entrant waits", "entrants wait")
         found.append(("entrants-waiting", f"{waits} for somebody"))
     return found
+
+
+def _to_confirm(user: User, event: Event) -> int:
+    """How many alerts another person has armed, for this one to be the second."""
+    return sum(not same_person(alert.armed_by, user.email) for alert in alerts.confirming(event))
 
 
 def _unsigned(event: Event, now: datetime) -> int:

@@ -284,11 +284,10 @@ def _alerts(campaign: Campaign) -> list[picture.Station]:
 
 ARMINGS = {
     Arming.ARMED: ("approved", "armed"),
-    Arming.CONFIRMING: ("draft", "half armed"),
+    Arming.CONFIRMING: ("draft", words.WAITS_FOR_SECOND),
 }
 
 
 def _alert(alert: Alert, armed: Arming) -> picture.Station:
-    """What waits for a second person is half armed: the picture has room for two words."""
     state, moment = ARMINGS.get(armed, ("draft", "not armed"))
     return picture.Station(words.topic(alert.name), "alert", state, None, moment=moment)

@@ -9,6 +9,7 @@ from campaigns import schedule
 from campaigns.models.words import CampaignState, RaceStatus
 from campaigns.said import CHANNELS as CHANNELS
 from campaigns.said import REASONS as REASONS
+from campaigns.said import WAITS_FOR_SECOND as WAITS_FOR_SECOND
 from campaigns.said import count as count
 from campaigns.said import day as day
 from campaigns.said import left_out as left_out

@@ -422,7 +422,16 @@ def test_who_armed_it_reads_who_may_be_the_second_and_they_are_led_to_it(event: 
         " .", "."
     )
     assert link not in mine.get(PAGE).content.decode()
-    assert "half armed" in text_of(theirs, "/e/run-reigate-2027/")
+    course = text_of(theirs, "/e/run-reigate-2027/")
+    assert "Heat waits for a second person." in course
+    assert (
+        f'<a class="way" href="{HEAT}">Read it and confirm</a>'
+        in theirs.get("/e/run-reigate-2027/").content.decode()
+    )
+    assert "Read it and confirm" not in text_of(mine, "/e/run-reigate-2027/")
+    to_do = f'<a class="way" href="{PAGE}">An alert waits for your confirmation</a>'
+    assert to_do in theirs.get("/events/").content.decode()
+    assert to_do not in mine.get("/events/").content.decode()
 
 
 def test_with_nobody_to_confirm_it_says_to_invite_one(event: Event) -> None:
