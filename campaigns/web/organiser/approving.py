@@ -147,16 +147,16 @@ def going(coming: list[StepLook], now: datetime) -> Going:
 
 
 def _counted_again(coming: list[StepLook], latest: Errand | None) -> Report | None:
-    """The newest look, where it was at all of these steps as they are approved; else None."""
+    """The newest look, where it was at all of these steps as they are approved and the list has not changed since."""
     if latest is None or "report" not in latest.result or latest.result["seen"]["steps"]:
         return None
     report = kept.restored(latest.result["report"])
     approved = [one.step.approved_at for one in coming if one.step.approved_at]
     if not approved or report.at < max(approved):
         return None
-    named = {one.step.name for one in coming}
-    report.steps = [step for step in report.steps if step.name in named]
-    return report if len(report.steps) == len(named) else None
+    ready = {one.step.name: (one.step.approved_ready or 0) + one.since for one in coming}
+    report.steps = [step for step in report.steps if step.ready == ready.get(step.name)]
+    return report if len(report.steps) == len(ready) else None
 
 
 def _start(request: HttpRequest, member: Member, campaign: Campaign) -> HttpResponse:

@@ -460,6 +460,11 @@ def test_what_changed_since_the_approval_is_said_before_the_start_and_counted_ag
     page = read(approver, f"/e/{event.slug}/approve")
     assert "4 emails and 4 texts, for the list of entrants has changed since the approval" in page
     assert "Count the messages again" not in page
+    make_entrant(event, email="later@example.com", mobile="+447700900161")
+    revision.bump(event.id)
+    page = read(approver, f"/e/{event.slug}/approve")
+    assert "2 entrants more for Tip and Race morning." in page
+    assert "Count the messages again" in page
 
 
 def test_an_approval_that_counted_nobody_says_that_it_counts_entrants(approver: Client, event: Event) -> None:
