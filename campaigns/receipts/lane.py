@@ -131,14 +131,22 @@ class Lane:
                 self._leave(conn)
 
     def _leave(self, conn: TConn, keep: bool = True) -> None:
+        self._forget(conn)
+        self._worker.leave(conn, keep)
+
+    def _hand_on(self, conn: TConn) -> None:
+        """To a thread of the pool, with what has come on it."""
+        self._forget(conn)
+        self._worker.enqueue_req(conn)
+
+    def _forget(self, conn: TConn) -> None:
         self._selector.unregister(conn.sock)
         self._conns.remove(conn)
-        self._worker.leave(conn, keep)
 
     def _take(self, conns: Sequence[TConn]) -> None:
         calls = [call for conn in conns if (call := self._whole(conn)) is not None]
         for conn in {*conns} - {call.conn for call in calls}:
-            self._leave(conn)
+            self._hand_on(conn)
         close_old_connections()
         try:
             with storing.gathered():
@@ -148,7 +156,7 @@ class Lane:
             # Its words may be somebody's.
             logger.warning("%d reports were not stored at a stretch: %s.", len(calls), type(error).__name__)
             for call in calls:
-                self._leave(call.conn)
+                self._hand_on(call.conn)
         else:
             for call in calls:
                 self._answer(call)
