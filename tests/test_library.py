@@ -210,6 +210,24 @@ def test_a_text_is_one_segment_whatever_day_the_race_is_on(
         assert moved.sms.look(values).segments.count == 1
 
 
+def test_what_parents_read_fits_a_child_of_any_race_and_any_day_it_leaves(everyone: list[Claimed]) -> None:
+    """The step takes in the under-18s of every race, and whoever enters within five days of it gets it late."""
+    file = ROOT / "templates" / "email" / "kids-race.md"
+    child = next(entrant for entrant in everyone if entrant.race == "kids")
+    runner = next(entrant for entrant in everyone if entrant.race == "10k")
+    teenager = replace(runner, minor=True, birth_date=date(2010, 1, 1), first_name=child.first_name)
+    email = message(file).email
+    assert email is not None
+    young, older = (email.render({**values_of(file, who), "tips_agreed": "yes"}) for who in (child, teenager))
+    for play in ("race the dog", "skip, hop", "have growing pains", "cuddle"):
+        assert play in young.text
+        assert play not in older.text
+    for both in ("Let it be fun", "limps", "For the parents of our young runners"):
+        assert both in young.text
+        assert both in older.text
+    assert young.subject == "For parents: race day is tomorrow"
+
+
 def test_what_a_child_s_guardian_reads_speaks_of_the_child(everyone: list[Claimed]) -> None:
     child = next(entrant for entrant in everyone if entrant.race == "kids")
     for name in ("kids-race", "race-week", "race-eve"):
