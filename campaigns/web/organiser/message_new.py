@@ -59,9 +59,13 @@ class NewMessage(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @page(Power.EDIT)
 def new(request: HttpRequest, member: Member) -> HttpResponse:
-    """`/e/<slug>/messages/new`: makes the message, which no step sends yet, and opens it to be written."""
+    """`/e/<slug>/messages/new`: makes the message, which no step sends yet, and opens it to be written.
+
+    A page that misses a message leads here with its `channel` and `name`.
+    """
     templates = list(Template.objects.filter(event=member.event).order_by("channel", "name"))
-    form = NewMessage(request.POST or None, templates=templates)
+    asked = {name: request.GET[name] for name in ("channel", "name") if name in request.GET}
+    form = NewMessage(request.POST or None, templates=templates, initial=asked)
     made = _made(member, form) if form.is_valid() else None
     if made is None:
         return show(request, member, "message_new.html", form=form)

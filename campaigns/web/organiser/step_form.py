@@ -99,7 +99,9 @@ class StepForm(forms.Form):
                  **more: Any) -> None:  # fmt: skip
         more["initial"] = DEFAULTS | (_initial(existing) if existing else {})
         super().__init__(*given, **more)
-        self.event, self.existing = event, existing
+        self.event, self.existing, self.sources = event, existing, sources
+        self.unwritten = ""
+        """The email that those without a mobile would get, where nobody has written it yet."""
         self.field = Field.of(event)
         self.races = [race.slug for race in self.field.races]
         self.waves = [wave.name for wave in self.field.waves]
@@ -114,7 +116,20 @@ class StepForm(forms.Form):
         self._read_audience(found)
         values = _values(found, self.existing)
         self.step = self._step(values) if values else None
+        self._look_for_fallback()
         return found
+
+    def _look_for_fallback(self) -> None:
+        """The email of those without a mobile has the name of the text."""
+        step = self.step
+        if step is None or not step.fallback or step.template in self.sources.names(Channel.EMAIL):
+            return
+        self.unwritten = step.template
+        self.add_error(
+            "fallback",
+            f"There is no email “{words.topic(step.template)}” yet that they could get. Write it first, then "
+            "tick this again.",
+        )
 
     def _read_audience(self, found: dict[str, Any]) -> None:
         if text := found.get("audience"):

@@ -266,3 +266,18 @@ def test_a_look_asks_as_little_for_many_entrants_as_for_few(
     with django_assert_max_num_queries(16) as asked:
         editor.get(f"/e/{event.slug}/steps/tip/")
     assert not [one for one in asked.captured_queries if "count(*)" in one["sql"].lower()]
+
+
+def test_a_text_without_an_email_of_its_name_leads_to_where_that_is_written(
+    editor: Client, event: Event
+) -> None:
+    text = {"name": "kids", "message": "sms/race-morning-kids", "purpose": "service", "fallback": "on"}
+    page = add(editor, event, **text)
+    assert "There is no email “Race morning kids” yet that they could get. Write it first" in page
+    assert "race-morning-kids.md" not in page
+    [way] = re.findall(r'<a class="way" href="([^"]*)">Write the email “Race morning kids”</a>', page)
+    new = editor.get(way).content.decode()
+    assert 'value="race-morning-kids"' in new
+    assert '<option value="email" selected>' in new
+    editor.post(way, {"channel": "email", "name": "race-morning-kids"})
+    assert add(editor, event, **text) == "saved"
