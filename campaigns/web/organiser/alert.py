@@ -23,8 +23,8 @@ from campaigns.models import Alert, Release, User, Version
 from campaigns.models.words import Channel
 from campaigns.web.organiser import mail_words, refusals, words
 from campaigns.web.organiser.door import page
-from campaigns.web.organiser.race_day import RECENT
-from campaigns.web.organiser.showing import fragment, show
+from campaigns.web.organiser.race_day import ALL_CLEAR, RECENT
+from campaigns.web.organiser.showing import days_to_go, fragment, show
 
 JUST_NOW = timedelta(seconds=30)
 """So long after a press its counts are asked for even where nothing waits: the first rows may not be counted yet."""
@@ -156,10 +156,20 @@ def _show(request: HttpRequest, member: Member, found: Alert, form: forms.Form |
     return show(
         request, member, "alert.html", alert=found, state=state, form=form,
         open_words=[LABELS[name][0].lower() for name in asks_for if name not in found.values],
+        not_yet=_not_yet(found, now) if state == Arming.ARMED else [],
         is_mine=same_person(found.armed_by, member.who), seconds=_who_may_confirm(member, found, state),
         blocks=mail_words.blocks,
         **_words(found, versions, now), **_progress(found, now),
     )  # fmt: skip
+
+
+def _not_yet(found: Alert, now: datetime) -> list[str]:
+    """What somebody should know who sends it on another day than that of the race, or says all clear of nothing."""
+    said = [words.race_is(days_to_go(found.campaign.event, now))]
+    others = Release.objects.filter(alert__campaign=found.campaign_id).exclude(alert=found.pk)
+    if found.name == ALL_CLEAR and not others.exists():
+        said.append("No warning has been sent before it.")
+    return [sentence for sentence in said if sentence]
 
 
 def _who_may_confirm(member: Member, found: Alert, state: Arming) -> list[str]:

@@ -21,10 +21,13 @@ from campaigns.models import Event, Step
 from campaigns.models.words import Channel, StepKind, StepState
 from campaigns.web.organiser import refusals, words
 from campaigns.web.organiser.door import page
-from campaigns.web.organiser.showing import fragment, show
+from campaigns.web.organiser.showing import days_to_go, fragment, show
 
 RECENT = timedelta(hours=24)
 """How long after a press its progress stands on the page."""
+
+ALL_CLEAR = "all-clear"
+"""The alert that ends another."""
 
 SOON = timedelta(hours=24)
 """How far ahead the hold names what it would stop."""
@@ -50,6 +53,7 @@ def race_day(request: HttpRequest, member: Member) -> HttpResponse:
             for each in standing
             if each.arming == Arming.CONFIRMING
         ],
+        is_the_day=days_to_go(event, now) == 0,
         followed=_followed(standing, now), soon=_soon(event, now), **_figures(member, now),
     )  # fmt: skip
 
@@ -112,7 +116,7 @@ def _followed(standing: list[Standing], now: datetime) -> tuple[alerts.Standing,
     """The newest alert that people may still be following, and the all clear that would end it."""
     sent = [each for each in standing if each.releases and now - each.releases[-1].pressed_at < RECENT]
     last = max(sent, key=lambda each: each.releases[-1].pressed_at, default=None)
-    clear = next((each for each in standing if each.alert.name == "all-clear"), None)
+    clear = next((each for each in standing if each.alert.name == ALL_CLEAR), None)
     return (last, clear) if last and clear and last is not clear else None
 
 

@@ -73,6 +73,19 @@ def to_go(days: int) -> str:
     return f"{count(days, 'day')} to go" if days > 0 else f"{count(-days, 'day')} ago"
 
 
+ALERTS_REACH = (
+    "Alerts also go to those who have not agreed to tips or texts; to whoever answered STOP by email alone."
+)
+"""Where it is counted whom an alert reaches: it is no tip."""
+
+
+def race_is(days: int) -> str:
+    """ "The race is in 47 days.": for whoever acts as if it were today; empty on the day."""
+    if abs(days) <= 1:
+        return {-1: "The race was yesterday.", 0: "", 1: "The race is tomorrow."}[days]
+    return f"The race is in {days:,} days." if days > 0 else f"The race was {-days:,} days ago."
+
+
 CAMPAIGN = {
     CampaignState.DRAFT: "draft",
     CampaignState.APPROVED: "approved, not started",

@@ -271,6 +271,51 @@ def test_the_name_to_type_is_the_one_that_is_shown_in_any_case(event: Event, typ
     assert Release.objects.get().alert == clear
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (47, "The race is in 47 days."),
+        (1, "The race is tomorrow."),
+        (0, ""),
+        (-3, "The race was 3 days ago."),
+    ],
+)
+def test_sent_on_another_day_than_that_of_the_race_it_says_so(event: Event, days: int, said: str) -> None:
+    with_alerts(event, "armed")
+    Event.objects.update(date=clock.now().astimezone(event.zone).date() + timedelta(days=days))
+    shown = text_of(browser_of(approver(event)), HEAT)
+    assert f"{said} To try it out, send it to the staff alone." in shown if said else "To try it" not in shown
+    assert "No warning has been sent" not in shown
+
+
+def test_an_all_clear_after_no_warning_says_so(event: Event) -> None:
+    heat, browser = with_alerts(event, "armed"), browser_of(approver(event))
+    for who in (ANN, BOB):
+        alerts.arm(alerts.alert_named(event, "all-clear"), who, {})
+    assert "No warning has been sent before it." in text_of(browser, f"{PAGE}all-clear/")
+    press(heat)
+    assert "No warning has been sent" not in text_of(browser, f"{PAGE}all-clear/")
+
+
+def test_on_the_day_itself_the_alerts_stand_first(event: Event) -> None:
+    with_alerts(event)
+    browser, places = browser_of(approver(event)), []
+    for days in (1, 0):
+        Event.objects.update(date=clock.now().astimezone(event.zone).date() + timedelta(days=days))
+        page = browser.get(PAGE).content.decode()
+        assert page.count('id="alerts"') == 1
+        places.append(page.index('id="alerts"') < page.index('id="ready"'))
+    assert places == [False, True]
+
+
+def test_it_says_that_alerts_go_to_those_too_who_have_not_agreed(event: Event) -> None:
+    with_alerts(event)
+    said = "Alerts also go to those who have not agreed to tips or texts; to whoever answered STOP by email alone."
+    browser = browser_of(approver(event))
+    assert said in text_of(browser)
+    assert said in text_of(browser, HEAT)
+
+
 def test_once_sent_the_page_says_so_and_counts_that_stand_are_of_now(event: Event) -> None:
     heat, browser = with_alerts(event, "armed"), browser_of(approver(event))
     browser.get(HEAT)  # the first look counts whom it reaches
