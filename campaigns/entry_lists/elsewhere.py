@@ -23,8 +23,8 @@ class Elsewhere(NamedTuple):
     def words(self) -> str:
         are = "is" if self.addresses == 1 else "are"
         return (
-            f"{said.count(self.addresses, 'address', 'addresses')} of this list {are} entered in {self.event} too, "
-            "whose messages are going out now: these people get the messages of both."
+            f"{said.count(self.addresses, 'address', 'addresses')} of this list {are} entered in {self.event} too and "
+            f"{'gets' if self.addresses == 1 else 'get'} the messages of both: right for whoever runs both."
         )
 
 

@@ -143,9 +143,7 @@ def bring_in(page: Page, file: Path) -> None:
     page.get_by_label("Tips by email").select_option(label="a yes to tips by email")
     page.get_by_label("Texts about the race").select_option(label="a yes to texts about the race and tips")
     press(page, "Read it like this")
-    expect(page.get_by_text(f"{ADULTS + CHILDREN} new entrants, 0 changed")).to_be_visible(
-        timeout=PATIENCE_MS
-    )
+    expect(page.get_by_text(f"{ADULTS + CHILDREN} people are brought in")).to_be_visible(timeout=PATIENCE_MS)
     press(page, "Bring in this list")
     go(page, "See the entrants")
     expect(page.get_by_text(f"{ADULTS + CHILDREN} confirmed entrants")).to_be_visible()

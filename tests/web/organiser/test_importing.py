@@ -70,7 +70,7 @@ def test_a_list_goes_from_the_file_to_the_entrants(browser: Client, event: Event
     assert "is not a date that can be read" in page
     browser.post(path, {"act": "columns", **CHOICES, "status-0": "confirmed"})
     work()
-    assert "40 new entrants, 0 changed, 0 withdrawn, 0 that wait for you; 1 row left out" in text_of(
+    assert "40 people are brought in; 1 row is left out. All together or nothing." in text_of(
         browser.get(path)
     )
     assert not Entrant.objects.exists()
@@ -252,6 +252,7 @@ def test_a_list_for_another_event_is_asked_about_once(browser: Client, event: Ev
     work()
     page = text_of(browser.get(path))
     assert "This list says it is for “Dorking Ten 2026”" in page
+    assert f"If you mean it for {event.name}, all is well: say so below." in page
     assert f"Yes, this list is for {event.name}" in page
     digest = ListUpload.objects.get().digest
     refused = browser.post(path, {"act": "confirm", "digest": digest})
@@ -279,10 +280,8 @@ def test_who_waits_for_a_person_is_explained_and_linked(browser: Client, event: 
     path = send(browser, event, rows(2, born="2015-01-02"))["Location"]
     work()
     page = text_of(browser.get(path))
-    assert (
-        "2 entrants get nothing, or not everything, until somebody acts: under 18, and no guardian is named. Once"
-        in page
-    )
+    assert "2 children get nothing until somebody says that a parent or guardian reads the address" in page
+    assert "2 people are brought in: 0 can get messages, 2 children wait for your yes." in page
     browser.post(path, {"act": "confirm", "digest": ListUpload.objects.get().digest})
     work()
     done = browser.get(path)
@@ -304,10 +303,8 @@ def test_only_that_is_said_of_who_waits_which_is_true_of_these_rows(browser: Cli
     browser.post(path, {"act": "columns", **CHOICES, "status-0": "confirmed"})
     work()
     page = text_of(browser.get(path))
-    assert (
-        "2 entrants get nothing, or not everything, until somebody acts: under 18, and no guardian is named. Once"
-        in page
-    )
+    assert "2 children get nothing until somebody says that a parent or guardian reads the address" in page
+    assert "2 children wait for your yes" in page
 
 
 ONWARD = {
