@@ -21,7 +21,7 @@ class Ceiling:
     client: str
 
 
-def measure(sink: Sink, octets: int, count: int = 10_000, runs: int = 3) -> Ceiling:
+def measure(sink: Sink, octets: int, count: int = 10_000, runs: int = 7) -> Ceiling:
     """The median of `runs`: `count` mails of that size over four sessions that stay open, one command at a time."""
     client = "smtp-source -d -s 4" if sinks.SMTP_SOURCE else "bench/ceiling.py"
     send = _smtp_source if sinks.SMTP_SOURCE else _send
