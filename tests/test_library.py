@@ -194,6 +194,9 @@ def test_a_text_is_one_segment_for_everyone(file: Path, everyone: list[Claimed],
         assert re.findall(r"https?://\S+", seen.text) == [f"{SHORT_LINKS}/s/{entrant.short_code}"]
         assert seen.text.endswith(entrant.short_code)
         assert "Run Reigate" in seen.text[:30]
+        assert not file.stem.startswith("alert-") or "Stop texts: http" in seen.text, (
+            "it says what its link is for"
+        )
         _reads_well(seen.text, entrant)
 
 

@@ -187,7 +187,7 @@ def test_the_page_shows_what_everyone_gets(event: Event) -> None:
     with_alerts(event, "armed")
     said = text_of(browser_of(approver(event)), HEAT)
     assert "Heat alert: 29°C forecast" in said
-    assert "Run Reigate HEAT: 29C forecast." in said
+    assert "Run Reigate HEAT: 29C. Slow down" in said
     assert re.search(r"One text: \d+ of 160 characters", said), said[-900:]
     assert "1 entrant by email" in said
 
