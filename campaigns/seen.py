@@ -14,9 +14,9 @@ from campaigns import preview as previews
 from campaigns.alerts.sample import sample_entrant
 from campaigns.channels.outcomes import Email, Sms
 from campaigns.models import Alert, Campaign, Entrant, Release, Step, Template, Version
-from campaigns.models.words import Channel, Purpose, StepKind
+from campaigns.models.words import Channel, Purpose, Reason, StepKind
 from campaigns.preview import Preview
-from campaigns.said import topic
+from campaigns.said import moment, reason, topic
 
 SAMPLE = "sample"
 """The verdict where there is no planned step, or nobody who has entered: nobody can say who would get it."""
@@ -115,16 +115,19 @@ def sentence(found: Preview) -> str:
     """Who, when, and whether the claim would let it go."""
     zone = found.step.campaign.event.zone
     names = " and ".join(dict.fromkeys(row.first_name for row in found.group)) or "this entrant"
-    moment = f"{found.leaves_at.astimezone(zone):%a %d %b %Y, %H:%M}"
+    leaves = moment(found.leaves_at, zone)
     if found.verdict == SAMPLE:
         return f"An example, as {names} would read it."
     if found.verdict in ("eligible", "quiet"):
-        return f"{names}: “{topic(found.step.name)}” leaves on {moment}."
+        return f"{names}: “{topic(found.step.name)}” leaves on {leaves}."
     if found.verdict == "email":
         return (
             f"{names} would get the email of “{topic(found.step.name)}” instead: there is no usable mobile."
         )
-    return (
-        f"{names} would not get “{topic(found.step.name)}” on {moment} ({found.verdict.replace('_', ' ')}). "
-        "It would read:"
-    )
+    return f"{names} would not get “{topic(found.step.name)}” on {leaves} ({_why_not(found)}). It would read:"
+
+
+def _why_not(found: Preview) -> str:
+    if found.verdict == Reason.NOT_IN_AUDIENCE:
+        return "not in its audience"
+    return reason(found.verdict, found.step.channel, found.step.purpose).replace("_", " ")

@@ -30,7 +30,7 @@ from campaigns.web.organiser.showing import show
 GOOD_FOR = timedelta(hours=1)
 """How old a look may be that is approved: later, moments have passed and people have come."""
 
-ENDS_AT = (CampaignState.STOPPED, CampaignState.DONE)
+BEGUN = (CampaignState.LIVE, CampaignState.PAUSED)
 
 
 class Choice(forms.Form):
@@ -82,7 +82,7 @@ def approve(request: HttpRequest, member: Member) -> HttpResponse:
         again=_counted_again([*due, *coming], latest),
         opening=course_words.opening(member.event, campaign, plan, now),
         grown=approval.grown(member.event, [one.step for one in plan.steps]),
-        can_stop=campaign.state not in ENDS_AT,
+        can_stop=campaign.state in BEGUN,
         state_words=STATE_WORDS | STATE_MEANINGS,
     )  # fmt: skip
 
@@ -225,6 +225,7 @@ def _show_look(
             for kind in Severity
         ],
         signed=_signed(seen.versions or _bound_words(campaign, report)),
+        planned={step.name: step for step in campaign.steps.all()},
         is_count=not seen.steps,
         stale=_stale(campaign, seen, errand, now),
         totals=_totals(report),

@@ -435,6 +435,8 @@ def test_start_has_the_messages_and_the_cost_of_the_look(
     assert "5 emails and 4 texts, which cost 0.16" in read(approver, address)
     press(approver, address)
     Step.objects.filter(name="eve").update(approved_segments=8)
+    course = " ".join(read(approver, f"/e/{event.slug}/").split())
+    assert "Text to 5 people: 4 texts and 1 email · approved" in course
     page = read(approver, f"/e/{event.slug}/approve")
     assert "5 emails and 4 texts (you pay for 8: long ones count as several), which cost 0.32" in page
     assert "at least" not in page
@@ -478,11 +480,36 @@ def test_start_repeats_what_goes_and_starts(approver: Client, event: Event) -> N
     assert "2 approved steps still to come: 3 emails and 3 texts" in page
     assert "Together 3 emails and 3 texts, as the look before the approval counted." in page
     assert "Counted by entrants" not in page
+    assert "besides these" not in page
     assert "The first leaves on Tuesday at 10:00" in page
     page = approver.post(f"/e/{event.slug}/approve", {"act": "start"}, follow=True).content.decode()
     assert "Started: each approved step goes at its moment." in page
     assert Campaign.objects.get().state == "live"
     assert AuditEntry.objects.latest("id").act == "campaign.start"
+
+
+def test_a_start_names_what_is_approved_and_in_no_sum(event: Event) -> None:
+    """Sixteen were approved and the start spoke of fifteen."""
+    load(event, a_step("tip"), a_step("veterans", audience="age 70-99"), catch_up=True)
+    owner = browser_of(make_user(event, Role.OWNER))
+    press(owner, ask(owner, event, "tip", "veterans", "catch-up"))
+    page = read(owner, f"/e/{event.slug}/approve")
+    assert "2 approved steps still to come" in page
+    assert "Veterans has nobody to go to as things stand." in page
+    assert "Catch up is approved besides these: one email for whoever enters late." in page
+
+
+def test_a_look_says_for_whom_when_and_how_many_a_family(event: Event) -> None:
+    Campaign.objects.all().delete()
+    text = {"channel": "sms", "template": "race-morning", "when": "start - 120 min", "purpose": "service"}
+    everyone = a_step("everyone", template="race-week", purpose="service", more='per = "entrant"')
+    load(event, everyone, a_step("morning", audience="adults and 10k", **text))
+    owner = browser_of(make_user(event, Role.OWNER))
+    page = " ".join(read(owner, ask(owner, event, "everyone", "morning")).split())
+    assert "3 of 3 entrants<span>for adults and 10k</span>" in page
+    assert "3 emails: each entry gets its own" in page
+    assert "2 hours before each runner’s own start" in page
+    assert "Tips go to those who agreed to tips." in page
 
 
 def test_a_start_names_what_leaves_at_once(
@@ -514,6 +541,14 @@ def test_nothing_starts_before_a_step_is_approved(approver: Client, event: Event
     page = approver.post(f"/e/{event.slug}/approve", {"act": "start"}, follow=True).content.decode()
     assert "No step is approved yet: approve one first." in unescape(page)
     assert Campaign.objects.get().state == "draft"
+
+
+def test_stop_is_offered_once_something_was_started(approver: Client, event: Event) -> None:
+    press(approver, ask(approver, event, "tip"))
+    address = f"/e/{event.slug}/approve"
+    assert "Stop the campaign for good" not in read(approver, address)
+    approver.post(address, {"act": "start"})
+    assert "Stop the campaign for good" in read(approver, address)
 
 
 def test_stop_wants_to_be_sure(approver: Client, event: Event) -> None:

@@ -229,6 +229,13 @@ def test_enter_in_the_box_of_names_leads_to_the_message_as_that_person_gets_it(e
     assert page.index("<summary>Change its words</summary>") < page.index("Save as a new version")
 
 
+def test_a_day_of_one_figure_is_said_as_everywhere_and_a_reason_in_words(event, browser):
+    Step.objects.update(when="18 days before, 10:00", audience="first-timers")
+    make_entrant(event)
+    page = browser.get(at(event)).content.decode()
+    assert "on Wed 1 Sep 2027, 10:00 (not in its audience)" in page
+
+
 def test_enter_says_what_to_do_where_nobody_has_that_name(event, browser):
     make_entrant(event)
     answer = browser.post(at(event, "edit"), written(source=SOURCE, reader="Nobody at all", preview="yes"))
