@@ -154,7 +154,7 @@ def _nobody(one: Look) -> str:
 
 def _nobody_has_a_mobile(one: Look, people: int) -> str:
     children = one.figures.children_without_mobile
-    who = "The one person it is for has no" if people == 1 else f"Nobody of these {people:,} has a"
+    who = "the one person it is for has no" if people == 1 else f"none of these {people:,} has a"
     whose = f" ({A_CHILDS_NUMBER})" if children == people else ""
     return f"It reaches nobody: {who} mobile number{whose}. Add numbers, or let it go by email."
 

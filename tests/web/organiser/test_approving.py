@@ -130,7 +130,7 @@ def test_a_step_that_reaches_nobody_says_why_and_leads_to_what_changes_it(event:
     owner = browser_of(make_user(event, Role.OWNER))
     page = read(owner, ask(owner, event, "morning", "veterans"))
     assert (
-        "It reaches nobody: Nobody of these 3 has a mobile number. Add numbers, or let it go by email."
+        "It reaches nobody: none of these 3 has a mobile number. Add numbers, or let it go by email."
         in page
     )
     assert f'<a href="/e/{event.slug}/steps/morning/#id_fallback">Let Morning go by email</a>' in page
@@ -177,7 +177,7 @@ def test_children_without_a_number_are_told_whose_is_needed(event: Event) -> Non
     )
     owner = browser_of(make_user(event, Role.OWNER))
     page = read(owner, ask(owner, event, "kids", "all"))
-    assert "Nobody of these 2 has a mobile number (a number in a child's entry may be the child's own" in page
+    assert "none of these 2 has a mobile number (a number in a child's entry may be the child's own" in page
     assert "2 children have no mobile number: a number in a child's entry may be the child's own" in page
     assert page.count("Find a child to add the guardian's number</a>") == 2
     assert "Bring in a list that has what is missing" not in page
