@@ -10,7 +10,7 @@ WIDTH = 1120
 UNDER = 66
 """Below the line: ticks, their dates, and what the finish is called."""
 
-SHELF = 84
+SHELF = 98
 
 SHORT = 2
 """Words that fit into one line under a sign of the shelf."""

@@ -16,9 +16,9 @@ from reigate import make_entrant, make_event
 from signed_in import browser_of, make_user
 from web.organiser.race_days import press, with_alerts
 
-from campaigns import alerts, clock, readiness
+from campaigns import alerts, clock, readiness, tallies
 from campaigns.checking import Check, State
-from campaigns.models import Answer, AuditEntry, Circuit, Event, Release, User
+from campaigns.models import Answer, AuditEntry, Circuit, Event, Release, Tally, User
 from campaigns.models.words import Role
 from campaigns.watch import heartbeat
 
@@ -400,6 +400,19 @@ def test_the_counts_are_asked_for_while_something_moves(event: Event) -> None:
     said = text_of(browser, f"{HEAT}figures")
     assert "0 of 1 by email" in said
     assert "1 still to leave" in said
+
+
+def test_after_the_press_a_shared_message_is_counted_as_one(event: Event) -> None:
+    for _ in range(2):
+        make_entrant(event)
+    heat = with_alerts(event, "armed")
+    press(heat)
+    step = heat.releases.get().steps.get(channel="email")
+    tallies.count(step, clock.now())
+    Tally.objects.update(counts={"email": {"sent": 3}}, carried={"email": {"sent": 2}})
+    said = text_of(browser_of(approver(event)), f"{HEAT}figures")
+    assert "3 of 3 by email" in said
+    assert "In 1 message: a family on one address shares one." in said
 
 
 def test_all_clear_is_offered_after_a_press(event: Event) -> None:
