@@ -102,7 +102,8 @@ def test_nothing_chosen_is_told(approver: Client, event: Event) -> None:
 def test_a_look_is_asked_for_run_and_shown(approver: Client, event: Event) -> None:
     page = read(approver, ask(approver, event, "tip", "race-morning"))
     for words in ("Nothing stands in the way of 2 steps.", "3 of 3 entrants", "Tue 3 Aug 2027, 10:00",
-                  "EXAMPLE REVIEWER", "3 emails and 3 texts", "the first leaves on Tuesday at 10:00",
+                  "EXAMPLE REVIEWER", "3 emails and 3 texts (what they cost is",
+                  "the first leaves on Tuesday at 10:00",
                   "Approve these 2 steps"):  # fmt: skip
         assert words in page
     assert AuditEntry.objects.get().act == "errand.preflight"
@@ -130,8 +131,7 @@ def test_a_step_that_reaches_nobody_says_why_and_leads_to_what_changes_it(event:
     owner = browser_of(make_user(event, Role.OWNER))
     page = read(owner, ask(owner, event, "morning", "veterans"))
     assert (
-        "It reaches nobody: none of these 3 has a mobile number. Add numbers, or let it go by email."
-        in page
+        "It reaches nobody: none of these 3 has a mobile number. Add numbers, or let it go by email." in page
     )
     assert f'<a href="/e/{event.slug}/steps/morning/#id_fallback">Let Morning go by email</a>' in page
     assert (
@@ -510,6 +510,9 @@ def test_a_look_says_for_whom_when_and_how_many_a_family(event: Event) -> None:
     assert "3 emails: each entry gets its own" in page
     assert "2 hours before each runner’s own start" in page
     assert "Tips go to those who agreed to tips." in page
+    assert page.count("EXAMPLE REVIEWER") == 1
+    assert "All words that need a medical sign-off are signed by EXAMPLE REVIEWER" in page
+    assert "signed off (email, version 1)" in page
 
 
 def test_a_start_names_what_leaves_at_once(
