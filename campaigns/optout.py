@@ -3,12 +3,14 @@
 It knows addresses and consents; it must not know pages, commands or deliveries: the next claim asks again.
 """
 
+import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from campaigns import addresses, clock, revision
@@ -19,6 +21,9 @@ PAGE = "stop page"
 ONE_CLICK = "one-click"
 BY_REPLY = "reply by text"
 """Where a stop came from, as the consent story tells it."""
+
+TRIES = 5
+"""How often in a row others may make and take away the very suppression that a press is about to make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,14 +365,23 @@ def _closed(
     reason: SuppressionReason,
     at: datetime,
 ) -> tuple[Suppression, bool]:
-    """The suppression, made or found, and whether it is new. It is locked: an undo at once waits its turn."""
-    return Suppression.objects.select_for_update(no_key=True).get_or_create(
+    """The suppression, made or found, and whether it is new. It is locked: an undo at once waits its turn.
+
+    Another press can make it and its undo take it away between our insert and our second look: then it is looked for
+    once more, for a stop that ends in an error was not heard.
+    """
+    made_or_found = partial(
+        Suppression.objects.select_for_update(no_key=True).get_or_create,
         organiser_id=organiser_id,
         channel=channel,
         address_hash=address_hash,
         scope=scope,
         defaults={"reason": reason, "at": at},
     )
+    for _ in range(TRIES):
+        with contextlib.suppress(IntegrityError):
+            return made_or_found()
+    return made_or_found()
 
 
 def _answer(

@@ -8,6 +8,7 @@ from time import sleep
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from reigate import (
     EMAIL_SPONSOR,
@@ -331,6 +332,29 @@ def test_two_stops_at_once_withdraw_a_consent_once() -> None:
     entrant = make_entrant(make_event())
     before_the_commit_of(lambda: optout.stop_all_texts(entrant), lambda: optout.stop_tips_by_text(entrant))
     assert ConsentEvent.objects.filter(channel="sms", purpose="tips", granted=False).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_press_between_anothers_press_and_its_undo_counts(monkeypatch) -> None:
+    """The other's is there when ours is to be made, and gone when we look for it."""
+    entrant = make_entrant(make_event())
+    create, others = QuerySet.create, []
+
+    def meets_another(rows: QuerySet, **values) -> Suppression:
+        if others or rows.model is not Suppression:
+            return create(rows, **values)
+        others.append(Suppression(**values))
+        at_once(others[0].save)
+        try:
+            return create(rows, **values)
+        finally:
+            at_once(lambda: bool(Suppression.objects.all().delete()))
+
+    monkeypatch.setattr(QuerySet, "create", meets_another)
+    assert optout.stop_tips_by_email(entrant)
+    assert others
+    assert suppressions() == {("email", "tips_and_sponsor", "unsubscribed")}
+    assert not {EMAIL_TIPS, EMAIL_SPONSOR} & granted(entrant)
 
 
 @pytest.mark.django_db(transaction=True)
