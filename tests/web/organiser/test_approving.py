@@ -198,6 +198,7 @@ def test_who_has_a_look_and_names_the_guardians_looks_again_at_one_press(event: 
     assert "Next: look again at what they get" in page
     steps = re.findall(r'name="steps" value="([^"]*)"', page)
     assert sorted(steps) == ["race-morning", "tip"]
+    assert "look again" not in read(browser_of(make_user(event, Role.VIEWER)), there)
     assert "/approve/" in owner.post(f"/e/{event.slug}/approve", {"steps": steps})["Location"]
 
 
