@@ -38,6 +38,10 @@ class QuietLogger(Logger):
 logger_class = QuietLogger
 worker_class = "campaigns.receipts.lane.Worker"
 
+# Seconds; longer than a proxy keeps a connection that nobody uses (Caddy two minutes, nginx one): who closes first must
+# be the proxy, or it writes a call into a connection that is closed at this moment, and a report is answered by nobody.
+keepalive = 125
+
 
 def on_starting(_server):
     """Figures of processes that are gone count from the start again, as every counter may."""
