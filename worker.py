@@ -26,10 +26,11 @@ import scheduler  # noqa: E402
 from campaigns import clock, errands, logs, notices, privacy, providers, tallies  # noqa: E402
 from campaigns.alerts import reaching  # noqa: E402
 from campaigns.channels.twilio_look_ups import TwilioLookUps  # noqa: E402
-from campaigns.drain import Drain, free_slots, hold_slot  # noqa: E402
+from campaigns.drain import Drain  # noqa: E402
 from campaigns.entry_lists import uploads  # noqa: E402
 from campaigns.models.words import Channel  # noqa: E402
 from campaigns.receipts import asking, forwarding, interpreting  # noqa: E402
+from campaigns.slots import free_slots, hold_slot  # noqa: E402
 from campaigns.watch import heartbeat  # noqa: E402
 from config.environment import SERVICE_VARIABLE  # noqa: E402
 

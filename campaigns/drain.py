@@ -8,7 +8,6 @@ from functools import cached_property
 
 import redis
 from django.conf import settings
-from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -388,28 +387,3 @@ def shared_pacing(channel: Channel, *, urgent: bool = False) -> Pacing:
         settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
     )
     return Pacing(client, f"pacing:{channel}", rate, urgent=urgent)
-
-
-def hold_slot(channel: Channel, slots: int, *, alerts: bool = False) -> int | None:
-    """Takes one of the channel's slots for this database session; its number, or None when all are taken.
-
-    Alerts have slots of their own. A session's advisory lock goes with its connection: a killed process frees it,
-    and Redis has no say in it.
-    """
-    kind = (ALERT_SLOT_KINDS if alerts else SLOT_KINDS)[channel]
-    with connection.cursor() as cursor:
-        for number in range(slots):
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, number])
-            if cursor.fetchone()[0]:
-                return number
-    return None
-
-
-def free_slots() -> None:
-    """Gives back whatever slot this session holds."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock_all()")
-
-
-SLOT_KINDS = {Channel.EMAIL: 101, Channel.SMS: 102}
-ALERT_SLOT_KINDS = {Channel.EMAIL: 103, Channel.SMS: 104}
